@@ -34,8 +34,8 @@ class Case:
         The frame from its Ethernet header on, without FCS; at least one byte.
     vnet_hdr : bytes
         Ten bytes of ``struct virtio_net_hdr``, little-endian.
-    frame_len : int or None
-        What the metadata says about the frame's length in bytes: None and 0 mean unknown; it may be wrong.
+    frame_len : int
+        What the metadata says about the frame's length in bytes: 0 means unknown; it may be wrong.
     auto : bool
         The ``cfg_auto`` input.
     mtu : int
@@ -46,7 +46,7 @@ class Case:
 
     frame: bytes
     vnet_hdr: bytes
-    frame_len: int | None
+    frame_len: int
     auto: bool
     mtu: int
     note: str
@@ -59,7 +59,7 @@ class Case:
     @property
     def tuser(self) -> int:
         """``s_axis_tuser`` of the frame's first beat, 160 bits."""
-        return int.from_bytes(self.vnet_hdr, "little") | (self.frame_len or 0) << 112
+        return int.from_bytes(self.vnet_hdr, "little") | self.frame_len << 112
 
 
 def requests(

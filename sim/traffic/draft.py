@@ -58,10 +58,8 @@ class Draft:
         length = len(self.frame)
         if self.length_is_known:
             return length
-        told = dice.weighted((("unknown", 45), ("right", 45), ("zero", 3), ("wrong", 0 if self.length_is_right else 7)))
+        told = dice.weighted((("unknown", 48), ("right", 45), ("wrong", 0 if self.length_is_right else 7)))
         if told == "unknown":
-            return None
-        if told == "zero":
             return 0
         if told == "right":
             return length
