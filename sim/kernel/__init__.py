@@ -1,0 +1,1 @@
+"""The running Linux kernel as the judge of the model and the gateware."""

@@ -1,0 +1,140 @@
+"""Let the running Linux kernel cut frames: what comes out is what its software GSO makes of a request.
+
+Two TAP devices stand in a network namespace of their own. A frame written to the first with its ``virtio_net_hdr`` is redirected to the
+second, which grants no offload, so the kernel has to do all of them before the frames can be read there. The namespace has no name and
+no process: it lives as long as the two open devices, and is gone when they close, even if the process is killed.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import struct
+import subprocess
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from offcut_model import VirtioNetHdr
+
+__all__ = ["KernelOracle", "unavailable"]
+
+_CLONE_NEWNET = 0x40000000
+_TUNSETIFF = 0x400454CA
+_TUNSETOFFLOAD = 0x400454D0
+_TUNSETVNETHDRSZ = 0x400454D8
+_TUNSETVNETLE = 0x400454DC
+_IFF_TAP, _IFF_NO_PI, _IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
+
+_VNET_HDR_BYTES = 24
+_IN, _OUT = "offcut0", "offcut1"
+_MTU = 65521
+"""The largest that a TAP device takes."""
+_QUEUE = 131072
+"""Wire frames that may wait: more than one request can make."""
+_READ_BYTES = 1 << 20
+_SETTLE_SECONDS = 5.0
+
+_SETUP = (
+    f"ip link set dev {_IN} mtu {_MTU} addrgenmode none up",
+    f"ip link set dev {_OUT} mtu {_MTU} txqueuelen {_QUEUE} addrgenmode none up",
+    f"tc qdisc replace dev {_OUT} root noqueue",
+    f"tc qdisc add dev {_IN} ingress",
+    f"tc filter add dev {_IN} ingress protocol all u32 match u32 0 0 action mirred egress redirect dev {_OUT}",
+)
+
+_SENTINEL = bytes.fromhex("02 0ffc07 0001 02 0ffc07 0002 88b5")
+"""Addresses and local experimental EtherType of the frame which ends each request's answer."""
+
+
+class KernelOracle:
+    """The kernel's own segments, request by request. A context manager; needs root, TAP devices and iproute2.
+
+    Raises
+    ------
+    RuntimeError
+        If the machine cannot provide it; the message says why.
+    """
+
+    def __init__(self) -> None:
+        self._in = self._out = -1
+        self._failure: Exception | None = None
+        # A network namespace belongs to a thread: the caller's own is never left.
+        worker = threading.Thread(target=self._open)
+        worker.start()
+        worker.join()
+        if self._failure is not None:
+            self.close()
+            raise RuntimeError(f"The kernel oracle cannot run here: {self._failure}")
+
+    def __enter__(self) -> "KernelOracle":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close both devices; with them goes the namespace. May be called again."""
+        for fd in (self._in, self._out):
+            if fd >= 0:
+                os.close(fd)
+        self._in = self._out = -1
+
+    def cut(self, requests: Iterable[tuple[VirtioNetHdr, bytes]]) -> list[list[bytes] | None]:
+        """What the kernel sends for each request: its wire frames in order, ``[]`` where it drops, ``None`` where it refuses (EINVAL)."""
+        return [self._cut(number, header, frame) for number, (header, frame) in enumerate(requests)]
+
+    def _cut(self, number: int, header: VirtioNetHdr, frame: bytes) -> list[bytes] | None:
+        try:
+            os.write(self._in, header.pack(_VNET_HDR_BYTES) + frame)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            return None
+        sentinel = _SENTINEL + struct.pack("!Q", number)
+        os.write(self._in, bytes(_VNET_HDR_BYTES) + sentinel)
+        frames = []
+        while (seen := os.read(self._out, _READ_BYTES)[_VNET_HDR_BYTES:]) != sentinel:
+            frames.append(seen)
+        return frames
+
+    def _open(self) -> None:
+        try:
+            if ctypes.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), f"no new network namespace: {os.strerror(ctypes.get_errno())}")
+            # No neighbour discovery: only what was asked may come out.
+            for scope in ("all", "default"):
+                knob = Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6")
+                if knob.exists():
+                    knob.write_text("1")
+            self._in = _tap(_IN)
+            self._out = _tap(_OUT)
+            fcntl.ioctl(self._out, _TUNSETOFFLOAD, 0)
+            for command in _SETUP:
+                done = subprocess.run(command.split(), capture_output=True, text=True, timeout=_SETTLE_SECONDS)
+                if done.returncode:
+                    raise OSError(f"{command!r} failed: {done.stderr.strip()}")
+        except (OSError, subprocess.SubprocessError) as error:
+            self._failure = error
+
+
+def unavailable() -> str | None:
+    """Why the oracle cannot run on this machine, or None where it can."""
+    try:
+        KernelOracle().close()
+    except RuntimeError as error:
+        return str(error)
+    return None
+
+
+def _tap(name: str) -> int:
+    """Make a TAP device in the calling thread's namespace; its file descriptor owns it."""
+    fd = os.open("/dev/net/tun", os.O_RDWR)
+    try:
+        fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR))
+        fcntl.ioctl(fd, _TUNSETVNETHDRSZ, struct.pack("i", _VNET_HDR_BYTES))
+        fcntl.ioctl(fd, _TUNSETVNETLE, struct.pack("i", 1))
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
