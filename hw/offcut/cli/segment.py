@@ -1,0 +1,181 @@
+"""``offcut segment``: cut the frames of a capture."""
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import BinaryIO
+
+from offcut.cli import configuration
+from offcut.cli.capture import PcapWriter, Record, read_capture
+from offcut.cli.compare import check_against_model
+from offcut.cli.engines import ENGINES, Model, Request, Result
+from offcut.cli.errors import CommandError, reason
+from offcut.cli.output import replacing
+from offcut.cli.picture import draw
+from offcut.cli.progress import Progress
+from offcut.cli.report import Report
+from offcut.config import Config
+
+__all__ = ["add_parser", "run"]
+
+DESCRIPTION = """\
+Cut every frame of a pcap or pcapng capture that is longer than the MTU, and
+complete every checksum, as a NIC with offloads on would. The wire frames go to
+a pcap, each with the timestamp of the frame that it was cut from.
+
+With --vnet-hdr, each record begins with the virtio_net_hdr in which its sender
+asks for offloads, as PACKET_VNET_HDR sockets and TAP devices give it; just that
+is done then."""
+
+EPILOG = """\
+examples:
+  offcut segment capture.pcapng -o wire.pcap --mtu 1500
+      by the golden model
+  offcut segment capture.pcapng -o wire.pcap --engine rtl --width 64 --check
+      by the gateware, compiled; stops where the model differs
+  offcut segment --vnet-hdr tap.pcap -o wire.pcap --json
+      by each record's own request; the counts as JSON"""
+
+DEFAULT_MTU = 1500
+MTU = (68, 65535)
+"""Least (RFC 791) and greatest IPv4 MTU, in bytes."""
+
+ETHERNET_BYTES = 14
+VNET_HDR_BYTES = (10, 12, 20, 24)
+
+BATCH_BYTES = 1 << 26
+"""Frames are cut in batches of this many bytes, so a capture may be longer than the memory."""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "segment",
+        help="cut the frames of a capture",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("input", metavar="IN", help="capture to read")
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="pcap to write")
+    parser.add_argument("--mtu", type=int, metavar="BYTES", help="longest IP packet to send (default: 1500)")
+    parser.add_argument("--engine", choices=ENGINES, default="model", help="the golden model, or the gateware (default: model)")
+    parser.add_argument("--check", action="store_true", help="compare what the gateware sends with the model, byte by byte")
+    parser.add_argument("--vnet-hdr", action="store_true", help="each record begins with a virtio_net_hdr")
+    parser.add_argument(
+        "--vnet-hdr-size", type=int, choices=VNET_HDR_BYTES, metavar="BYTES", help=f"its size: {', '.join(map(str, VNET_HDR_BYTES))} (default: 10)"
+    )
+    parser.add_argument("--picture", metavar="FILE.svg", help="draw the frame that was cut into most segments, and them")
+    parser.add_argument("--json", action="store_true", help="print the counts as JSON")
+    configuration.add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    config = configuration.config(args)
+    mtu = _mtu(args, config)
+    if args.check and args.engine == "model":
+        raise CommandError("--check compares the gateware with the model; add --engine rtl")
+    if args.vnet_hdr_size and not args.vnet_hdr:
+        raise CommandError(f"--vnet-hdr-size {args.vnet_hdr_size} says how long each record's virtio_net_hdr is; add --vnet-hdr")
+    header_bytes = (args.vnet_hdr_size or VNET_HDR_BYTES[0]) if args.vnet_hdr else 0
+
+    with ExitStack() as stack:
+        source = stack.enter_context(_open(args.input))
+        writer = PcapWriter(stack.enter_context(replacing(args.output)))
+        picture = stack.enter_context(replacing(args.picture)) if args.picture else None
+        progress = stack.enter_context(Progress())
+
+        records = read_capture(source, args.input, ethernet=not args.vnet_hdr)
+        first = next(records, None)  # a wrong file is found before an engine is built for it
+        progress.show(f"preparing the {args.engine} engine", now=True)
+        engine = ENGINES[args.engine](config, auto=not args.vnet_hdr, mtu=mtu)
+        model = Model(config, auto=not args.vnet_hdr, mtu=mtu)
+        report = Report(args.engine, config.width if args.engine == "rtl" else None)
+        most = _Most()
+
+        for batch in _batches(first, records):
+            requests = [_request(record, header_bytes, args.input) for record in batch]
+            result = engine.run(requests)
+            if args.check:
+                check_against_model(requests, result, model.run(requests), [record.number for record in batch])
+            for origin, frame in zip(result.origins, result.frames, strict=True):
+                writer.write(batch[origin].time_ns, frame)
+            most.look(requests, result)
+            report.add(requests, result)
+            progress.show(f"{report.frames_in:,} frames in, {report.frames_out:,} segments out")
+
+        if picture:
+            if len(most.segments) < 2:
+                raise CommandError(f"no frame of {args.input} was cut, so there is nothing to draw; leave --picture out, or lower --mtu")
+            picture.write(draw(most.frame, most.segments).encode())
+
+    if args.json:
+        print(report.json())
+        return
+    print(report.table())
+    if args.check:
+        print(f"\nEvery segment is the model's, byte for byte: {args.output}")
+    if args.picture:
+        print(f"One super-frame and its {len(most.segments)} segments: {args.picture}")
+
+
+def _mtu(args: argparse.Namespace, config: Config) -> int:
+    if args.mtu is None:
+        return DEFAULT_MTU
+    if args.vnet_hdr:
+        raise CommandError(f"--mtu {args.mtu} has no meaning with --vnet-hdr: each record's gso_size says where it is cut; leave --mtu out")
+    least, greatest = MTU
+    if not least <= args.mtu <= greatest:
+        raise CommandError(f"--mtu must lie between {least} and {greatest} bytes, not {args.mtu}")
+    if args.mtu + ETHERNET_BYTES > config.mtu_max:
+        frame = args.mtu + ETHERNET_BYTES
+        raise CommandError(f"--mtu {args.mtu} makes frames of {frame} bytes, but --mtu-max is {config.mtu_max}; lower --mtu, or raise --mtu-max")
+    return int(args.mtu)
+
+
+def _open(name: str) -> BinaryIO:
+    try:
+        if os.path.isdir(name):
+            raise IsADirectoryError(0, "it is a directory; name a capture in it")
+        return open(name, "rb")
+    except OSError as error:
+        raise CommandError(f"cannot read {name}: {reason(error)}") from None
+
+
+def _batches(first: Record | None, records: Iterator[Record]) -> Iterator[list[Record]]:
+    batch = [first] if first else []
+    size = 0
+    for record in records:
+        batch.append(record)
+        size += len(record.data)
+        if size > BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _request(record: Record, header_bytes: int, name: str) -> Request:
+    if len(record.data) <= header_bytes > 0:
+        raise CommandError(
+            f"{name}: record {record.number} has {len(record.data)} bytes, which leaves no frame behind a virtio_net_hdr of {header_bytes}; "
+            "was it captured with one? (--vnet-hdr-size)"
+        )
+    return Request(record.data[header_bytes:], record.data[:header_bytes])
+
+
+class _Most:
+    """The frame that was cut into most segments, so far."""
+
+    def __init__(self) -> None:
+        self.frame = b""
+        self.segments: list[bytes] = []
+
+    def look(self, requests: list[Request], result: Result) -> None:
+        cut: dict[int, list[bytes]] = {}
+        for origin, frame in zip(result.origins, result.frames, strict=True):
+            cut.setdefault(origin, []).append(frame)
+        for origin, segments in cut.items():
+            if len(segments) > len(self.segments):
+                self.frame, self.segments = requests[origin].frame, segments

@@ -1,0 +1,45 @@
+"""``offcut verilog``: the engine as one Verilog file."""
+
+import argparse
+
+from offcut.cli import configuration
+from offcut.cli.errors import CommandError
+from offcut.cli.output import replacing
+
+__all__ = ["add_parser", "run"]
+
+DESCRIPTION = """\
+Write the engine as one self-contained Verilog file with the top module
+offcut_tx: AXI4-Stream in (s_axis_*, the request on tuser) and out (m_axis_*)."""
+
+EPILOG = """\
+examples:
+  offcut verilog -o offcut_tx.v
+      64 bits, everything built in
+  offcut verilog --width 512 --mtu-max 1522 -o offcut_tx.v
+      512 bits; buffers for frames of at most 1522 bytes
+  offcut verilog --features tx-checksum-ip-generic -o offcut_tx.v
+      checksums alone"""
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "verilog",
+        help="write the engine as one Verilog file",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.v", help="file to write")
+    configuration.add_arguments(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    config = configuration.config(args)
+    try:
+        from offcut.verilog import generate
+    except ModuleNotFoundError as error:
+        raise CommandError(f"writing Verilog needs {error.name}; install it with: pip install 'offcut[gateware]'") from None
+    with replacing(args.output) as file:
+        file.write(generate(config).encode())
