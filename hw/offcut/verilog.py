@@ -1,0 +1,123 @@
+"""Write an engine as one self-contained Verilog file, and read a file's ports back."""
+
+import re
+from dataclasses import dataclass
+
+import amaranth
+from amaranth.back import verilog
+
+from offcut import __version__
+from offcut.config import FEATURES
+
+__all__ = ["TOP", "Port", "convert", "generate", "ports", "switches"]
+
+TOP = "offcut_tx"
+"""Name of the top module of a transmit engine."""
+
+LINT_OFF = {
+    "DECLFILENAME": "the file has the name that its user gave it, and holds every module",
+    "UNUSEDSIGNAL": "the carry of a sum, and the reserved bits of tuser, are read by nobody",
+    "WIDTHEXPAND": "constants are as wide as their value, operators as their result",
+    "WIDTHTRUNC": "a logical not of a vector is one bit; a shift is as wide as its operand, its result cut to what is used",
+    "CASEINCOMPLETE": "each case is preceded by the default of all that it assigns",
+    "PROCASSINIT": "a register's power-up value stands at its declaration, its next value in a process",
+}
+"""What generated code cannot avoid under ``verilator --lint-only -Wall``, and why it is harmless here. All else stays on."""
+
+
+@dataclass(frozen=True)
+class Port:
+    """One port of a module: its ``name``, its ``direction`` ("input" or "output") and its ``width`` in bits."""
+
+    name: str
+    direction: str
+    width: int
+
+
+def switches(config):
+    """The command-line switches that make the engine of ``config`` again, as one string."""
+    features = ",".join(name for name in FEATURES if config.has(name))
+    return f"--width {config.width} --features '{features}' --mtu-max {config.mtu_max}"
+
+
+def generate(config):
+    """The engine of ``config`` as Verilog text.
+
+    One file with every module; the top is :data:`TOP`, with the flat port names of the interface. The same configuration gives the
+    same text, on any machine.
+
+    Parameters
+    ----------
+    config : offcut.config.Config
+    """
+    from offcut.tx import OffcutTx  # only here, so that the port table and stand-ins need no engine
+
+    header = [
+        f"Offcut {__version__}: TCP segmentation and checksum offload, transmit side.",
+        f"Made by: offcut verilog {switches(config)}",
+        f"Written by Amaranth {amaranth.__version__}; edit the gateware, not this file.",
+        "",
+        f"Bus width:          {config.width} bits",
+        f"Longest wire frame: {config.mtu_max} bytes with Ethernet header",
+        "Features:",
+        *(f"  {'+' if config.has(name) else '-'} {name}: {what}" for name, what in FEATURES.items()),
+    ]
+    return convert(OffcutTx(config), name=TOP, header=header)
+
+
+def convert(component, *, name, header=()):
+    """Any component with flat ports as Verilog text, its clock and reset ports named ``clk`` and ``rst``.
+
+    Parameters
+    ----------
+    component : amaranth.lib.wiring.Component
+        Its members are plain signals; the ports have their names and their order.
+    name : str
+        Name of the top module.
+    header : sequence of str
+        Lines of the comment on top.
+    """
+    text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    body = text.split("*/\n", 1)[1].strip()
+    order = ["clk", "rst", *(".".join(path) for path, _, _ in component.signature.flatten(component))]
+    body = re.sub(rf"^module {name}\((.*?)\);", lambda match: _port_list(name, match[1], order), body, count=1, flags=re.S)
+    body = _POWER_UP.sub(_power_up_loop, body)
+    lines = [*(f"// {line}".rstrip() for line in header), ""] if header else []
+    lines += ["/* verilator lint_save */"]
+    lines += [f"/* verilator lint_off {warning} */ // {why}" for warning, why in LINT_OFF.items()]
+    return "\n".join([*lines, "", body, "", "/* verilator lint_restore */", ""])
+
+
+def _port_list(name, names, order):
+    listed = sorted((port.strip() for port in names.split(",")), key=order.index)
+    return f"module {name}({', '.join(listed)});"
+
+
+_POWER_UP = re.compile(
+    r"^  initial begin\n    (\S+ ?)\[0\] = (\S+);\n(?:    \S+ ?\[\d+\] = \2;\n)*    \S+ ?\[(\d+)\] = \2;\n  end$", flags=re.M
+)
+
+
+def _power_up_loop(match):
+    """A memory's power-up value, one line a word, as a loop."""
+    memory, value, last = match.groups()
+    index = re.sub(r"\W", "_", memory.strip()) + "_word"
+    loop = f"for ({index} = 0; {index} <= {last}; {index} = {index} + 1)"
+    return f"  integer {index};\n  initial {loop} {memory}[{index}] = {value};"
+
+
+def ports(text, top=TOP):
+    """The ports of module ``top`` in Verilog ``text`` as this module writes it: a dict of :class:`Port` by name.
+
+    Raises
+    ------
+    ValueError
+        If there is no such module.
+    """
+    module = re.search(rf"^module {re.escape(top)}\s*\((.*?)\);(.*?)^endmodule", text, flags=re.S | re.M)
+    if module is None:
+        raise ValueError(f"There is no module {top!r} in this Verilog text")
+    found = {}
+    for direction, high, name in re.findall(r"^\s*(input|output) (?:\[(\d+):0\] )?(\w+);", module[2], flags=re.M):
+        found[name] = Port(name, direction, int(high or 0) + 1)
+    return {name: found[name] for name in re.findall(r"\w+", module[1])}
