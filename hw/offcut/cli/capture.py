@@ -15,7 +15,15 @@ from offcut.cli.output import Output
 __all__ = ["ETHERNET", "PcapWriter", "Record", "read_capture"]
 
 ETHERNET = 1
-LINK_TYPES = {0: "BSD loopback", 101: "raw IP", 105: "802.11", 113: "Linux cooked", 127: "radiotap", 228: "raw IPv4", 276: "Linux cooked v2"}
+LINK_TYPES = {
+    0: "BSD loopback",
+    101: "raw IP",
+    105: "802.11",
+    113: "Linux cooked",
+    127: "radiotap",
+    228: "raw IPv4",
+    276: "Linux cooked v2",
+}
 """Link types that people meet, for messages; the number is told in any case."""
 
 PCAP = {
@@ -93,7 +101,9 @@ def read_capture(file: BinaryIO, name: str, *, ethernet: bool = True) -> Iterato
                 "or use --vnet-hdr if each record begins with a virtio_net_hdr"
             )
         if len(raw.data) < raw.wire_bytes:
-            raise CommandError(f"{where} was cut by snaplen to {len(raw.data)} of {raw.wire_bytes} bytes; capture again with `tcpdump -s 0`")
+            raise CommandError(
+                f"{where} was cut by snaplen to {len(raw.data)} of {raw.wire_bytes} bytes; capture again with `tcpdump -s 0`"
+            )
         if not raw.data:
             raise CommandError(f"{where} is empty; leave it out with `editcap {name} OUT {number}`")
         yield Record(number, raw.time_ns, raw.data)

@@ -39,4 +39,6 @@ def check_against_model(requests: Sequence[Request], result: Result, model: Resu
         byte = next(i for i, (a, b) in enumerate(zip(sent[1], expected[1], strict=True)) if a != b)
         raise CommandError(f"{where}: byte {byte} is {sent[1][byte]:02x} and not {expected[1][byte]:02x}")
     if result.dropped != model.dropped:
-        raise CommandError(f"the gateware dropped {result.dropped or 'nothing'}, the model {model.dropped or 'nothing'} (of {len(requests)} frames)")
+        raise CommandError(
+            f"the gateware dropped {result.dropped or 'nothing'}, the model {model.dropped or 'nothing'} (of {len(requests)} frames)"
+        )

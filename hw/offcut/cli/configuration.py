@@ -12,7 +12,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the engine")
     group.add_argument("--width", type=int, default=64, metavar="BITS", help=f"bus width: {', '.join(map(str, WIDTHS))} (default: 64)")
     group.add_argument("--features", metavar="NAME,NAME...", help="what is built in, by `ethtool -k` names (default: everything)")
-    group.add_argument("--mtu-max", type=int, default=9216, metavar="BYTES", help="longest frame to leave, with Ethernet header (default: 9216)")
+    group.add_argument(
+        "--mtu-max", type=int, default=9216, metavar="BYTES", help="longest frame to leave, with Ethernet header (default: 9216)"
+    )
 
 
 def config(args: argparse.Namespace) -> Config:

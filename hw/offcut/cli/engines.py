@@ -8,7 +8,7 @@ from offcut.cli.errors import CommandError
 from offcut.config import Config
 from offcut_model import Options, Refused, VirtioNetHdr, segment
 
-__all__ = ["ENGINES", "Engine", "Model", "Request", "Result", "Rtl"]
+__all__ = ["ENGINES", "Engine", "Model", "Progress", "Request", "Result", "Rtl"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,14 @@ class Result:
     beats: int | None = None
 
 
+Progress = Callable[[int], None]
+"""Called now and then with the number of requests done."""
+
+
 class Engine(Protocol):
     """Cuts a run of frames."""
 
-    def run(self, requests: Sequence[Request]) -> Result: ...
+    def run(self, requests: Sequence[Request], progress: Progress) -> Result: ...
 
 
 class Model:
@@ -54,9 +58,10 @@ class Model:
     def __init__(self, config: Config, *, auto: bool, mtu: int) -> None:
         self._options = Options(auto=auto, mtu=mtu, mtu_max=config.mtu_max, features=config.features)
 
-    def run(self, requests: Sequence[Request]) -> Result:
+    def run(self, requests: Sequence[Request], progress: Progress) -> Result:
         result = Result([], [])
         for index, request in enumerate(requests):
+            progress(index)
             header = VirtioNetHdr.parse(request.vnet_hdr) if request.vnet_hdr else VirtioNetHdr()
             try:
                 frames: Sequence[bytes] = segment(request.frame, header, self._options)
@@ -77,15 +82,20 @@ class Rtl:
         except ModuleNotFoundError as error:
             raise CommandError(f"--engine rtl needs {error.name}; install it with: pip install 'offcut[rtl]'") from None
         self._rtl = rtl
-        self._engine = rtl.Engine(config)
         self._auto = auto
         self._mtu = mtu
+        try:
+            self._engine = rtl.Engine(config)
+        except rtl.BuildError as error:
+            raise CommandError(f"the gateware cannot be compiled: {error}") from None
 
-    def run(self, requests: Sequence[Request]) -> Result:
-        asked = [self._rtl.Request(request.frame, request.vnet_hdr) for request in requests]
-        result = self._engine.run(asked, auto=self._auto, mtu=self._mtu)
-        dropped = {name: count for name, count in result.dropped.items() if count}
-        return Result(result.frames, result.origin, dropped, result.clocks, result.beats)
+    def run(self, requests: Sequence[Request], progress: Progress) -> Result:
+        given = [self._rtl.Request(request.frame, request.vnet_hdr or bytes(10)) for request in requests]
+        try:
+            run = self._engine.run(given, auto=self._auto, mtu=self._mtu, origins=True, progress=lambda done, clock: progress(done))
+        except (self._rtl.ContractViolation, self._rtl.Hang) as error:
+            raise CommandError(f"the gateware fails: {error}") from None
+        return Result(run.frames, run.origin or [], run.dropped, run.clocks, run.beats)
 
 
 ENGINES: dict[str, Callable[..., Engine]] = {"model": Model, "rtl": Rtl}

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
 
@@ -44,6 +44,9 @@ MTU = (68, 65535)
 ETHERNET_BYTES = 14
 VNET_HDR_BYTES = (10, 12, 20, 24)
 
+LONGEST_FRAME_BYTES = (1 << 20) - 1
+"""What tuser's frame_len can tell."""
+
 BATCH_BYTES = 1 << 26
 """Frames are cut in batches of this many bytes, so a capture may be longer than the memory."""
 
@@ -63,7 +66,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--check", action="store_true", help="compare what the gateware sends with the model, byte by byte")
     parser.add_argument("--vnet-hdr", action="store_true", help="each record begins with a virtio_net_hdr")
     parser.add_argument(
-        "--vnet-hdr-size", type=int, choices=VNET_HDR_BYTES, metavar="BYTES", help=f"its size: {', '.join(map(str, VNET_HDR_BYTES))} (default: 10)"
+        "--vnet-hdr-size",
+        type=int,
+        choices=VNET_HDR_BYTES,
+        metavar="BYTES",
+        help=f"its size: {', '.join(map(str, VNET_HDR_BYTES))} (default: 10)",
     )
     parser.add_argument("--picture", metavar="FILE.svg", help="draw the frame that was cut into most segments, and them")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
@@ -96,14 +103,14 @@ def run(args: argparse.Namespace) -> None:
 
         for batch in _batches(first, records):
             requests = [_request(record, header_bytes, args.input) for record in batch]
-            result = engine.run(requests)
+            result = engine.run(requests, _shown(progress, "frames in", report.frames_in))
             if args.check:
-                check_against_model(requests, result, model.run(requests), [record.number for record in batch])
+                expected = model.run(requests, _shown(progress, "frames checked", report.frames_in))
+                check_against_model(requests, result, expected, [record.number for record in batch])
             for origin, frame in zip(result.origins, result.frames, strict=True):
                 writer.write(batch[origin].time_ns, frame)
             most.look(requests, result)
             report.add(requests, result)
-            progress.show(f"{report.frames_in:,} frames in, {report.frames_out:,} segments out")
 
         if picture:
             if len(most.segments) < 2:
@@ -120,6 +127,10 @@ def run(args: argparse.Namespace) -> None:
         print(f"One super-frame and its {len(most.segments)} segments: {args.picture}")
 
 
+def _shown(progress: Progress, what: str, before: int) -> Callable[[int], None]:
+    return lambda done: progress.show(f"{before + done:,} {what}")
+
+
 def _mtu(args: argparse.Namespace, config: Config) -> int:
     if args.mtu is None:
         return DEFAULT_MTU
@@ -130,7 +141,9 @@ def _mtu(args: argparse.Namespace, config: Config) -> int:
         raise CommandError(f"--mtu must lie between {least} and {greatest} bytes, not {args.mtu}")
     if args.mtu + ETHERNET_BYTES > config.mtu_max:
         frame = args.mtu + ETHERNET_BYTES
-        raise CommandError(f"--mtu {args.mtu} makes frames of {frame} bytes, but --mtu-max is {config.mtu_max}; lower --mtu, or raise --mtu-max")
+        raise CommandError(
+            f"--mtu {args.mtu} makes frames of {frame} bytes, but --mtu-max is {config.mtu_max}; lower --mtu, or raise --mtu-max"
+        )
     return int(args.mtu)
 
 
@@ -162,7 +175,12 @@ def _request(record: Record, header_bytes: int, name: str) -> Request:
             f"{name}: record {record.number} has {len(record.data)} bytes, which leaves no frame behind a virtio_net_hdr of {header_bytes}; "
             "was it captured with one? (--vnet-hdr-size)"
         )
-    return Request(record.data[header_bytes:], record.data[:header_bytes])
+    frame = record.data[header_bytes:]
+    if len(frame) > LONGEST_FRAME_BYTES:
+        raise CommandError(
+            f"{name}: record {record.number} has {len(frame)} bytes; the longest frame there can be has {LONGEST_FRAME_BYTES}"
+        )
+    return Request(frame, record.data[:header_bytes])
 
 
 class _Most:
