@@ -9,6 +9,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import select
 import struct
 import subprocess
 import threading
@@ -40,7 +41,7 @@ _SETUP = (
     f"ip link set dev {_OUT} mtu {_MTU} txqueuelen {_QUEUE} addrgenmode none up",
     f"tc qdisc replace dev {_OUT} root noqueue",
     f"tc qdisc add dev {_IN} ingress",
-    f"tc filter add dev {_IN} ingress protocol all u32 match u32 0 0 action mirred egress redirect dev {_OUT}",
+    f"tc filter add dev {_IN} ingress protocol all u32 match u32 0 0 at -12 action mirred egress redirect dev {_OUT}",
 )
 
 _SENTINEL = bytes.fromhex("02 0ffc07 0001 02 0ffc07 0002 88b5")
@@ -94,9 +95,17 @@ class KernelOracle:
         sentinel = _SENTINEL + struct.pack("!Q", number)
         os.write(self._in, bytes(_VNET_HDR_BYTES) + sentinel)
         frames = []
-        while (seen := os.read(self._out, _READ_BYTES)[_VNET_HDR_BYTES:]) != sentinel:
+        while (seen := self._read()) != sentinel:
             frames.append(seen)
         return frames
+
+    def _read(self) -> bytes:
+        while True:
+            try:
+                return os.read(self._out, _READ_BYTES)[_VNET_HDR_BYTES:]
+            except BlockingIOError:
+                if not select.select([self._out], [], [], _SETTLE_SECONDS)[0]:
+                    raise TimeoutError(f"The kernel has sent nothing for {_SETTLE_SECONDS:g} seconds") from None
 
     def _open(self) -> None:
         try:
@@ -137,4 +146,5 @@ def _tap(name: str) -> int:
     except OSError:
         os.close(fd)
         raise
+    os.set_blocking(fd, False)
     return fd

@@ -9,8 +9,9 @@ CHECKSUM = "tx-checksum-ip-generic"
 FEATURES = frozenset({TSO, CHECKSUM})
 """Every feature that the model has, by its ``ethtool -k`` name."""
 
+_DEFAULT_MTU = 1500
 _RANGES = {
-    "mtu": (1, 0xFFFF),
+    "mtu": (0, 0xFFFF),
     "mtu_max": (1, 0xFFFFF),
     "frame_len": (0, 0xFFFFF),
     "tcp_keep_first": (0, 0xFFF),
@@ -28,7 +29,7 @@ class Options:
     auto : bool
         Complete and cut frames without a request by parsing them.
     mtu : int
-        The longest IP packet that ``auto`` sends, in bytes.
+        The longest IP packet that ``auto`` sends, in bytes; 0 stands for 1500, as on the engine's port.
     mtu_max : int
         The longest frame that may leave at all, in bytes with its Ethernet header.
     frame_len : int or None
@@ -46,7 +47,7 @@ class Options:
     """
 
     auto: bool = False
-    mtu: int = 1500
+    mtu: int = _DEFAULT_MTU
     mtu_max: int = 9216
     frame_len: int | None = None
     features: frozenset[str] = FEATURES
@@ -59,6 +60,7 @@ class Options:
             value = getattr(self, name)
             if value is not None and not least <= value <= greatest:
                 raise ValueError(f"{name} must lie between {least} and {greatest}, not {value}")
+        object.__setattr__(self, "mtu", self.mtu or _DEFAULT_MTU)
         object.__setattr__(self, "features", frozenset(self.features))
         for feature in sorted(self.features - FEATURES):
             raise ValueError(f"There is no feature {feature!r}; there are {', '.join(sorted(FEATURES))}")
