@@ -4,6 +4,7 @@ import random
 from collections import Counter
 
 import pytest
+
 from traffic import KINDS, SIZES, Case, requests
 
 COUNT = 6000
