@@ -88,7 +88,7 @@ def draw(frame: bytes, segments: Sequence[bytes]) -> str:
     hidden = len(segments) - first - 1
 
     parts, y = [], TITLE_HEIGHT
-    cards = [("Super-frame, as Linux hands it to the NIC", frame, range(len(segments)))]
+    cards = [("Super-frame, as its sender handed it over", frame, range(len(segments)))]
     cards += [
         (f"Segment {index + 1} of {len(segments)}", segments[index], range(index, index + 1))
         for index in (*range(first), len(segments) - 1)
@@ -177,8 +177,6 @@ def _notes(data: bytes, frame: bytes, layers: list[Layer]) -> Iterator[tuple[str
                 text = " ".join(name for bit, name in enumerate(FLAGS) if value >> bit & 1)
             case _:
                 text = f"0x{value:04x}"
-        if data is frame and field.note == "TCP checksum":
-            text += " (pseudo-header)"
         yield field.note, text, value != before
 
 
