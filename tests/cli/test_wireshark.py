@@ -25,7 +25,6 @@ def test_no_checksum_of_a_bundled_capture_is_bad(offcut, capture, tmp_path, name
     assert offcut("segment", capture(name), "-o", wire, "--engine", engine).status == 0
     transport = "udp" if name == "udp" else "tcp"
     assert count(wire, " || ".join(f"{layer}.checksum.status == {BAD}" for layer in LAYERS)) == 0
-    assert count(wire, "_ws.malformed") == 0
     assert count(wire, f"ip.checksum.status == {GOOD}") == count(wire, "ip")
     assert count(wire, f"{transport}.checksum.status == {GOOD}") == count(wire, transport) > 10
     # As Linux handed them over, they were bad: so the filter does see them.
