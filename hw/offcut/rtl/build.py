@@ -203,7 +203,8 @@ def _compiler():
 
 
 def _random_power_up(text):
-    """Takes the power-up values of registers away, so that Verilator draws them: whatever then works, works from reset alone."""
+    """Takes power-up values away, so that Verilator draws them: whatever then works, works from reset alone. ROMs keep their contents."""
+    text = re.sub(r"^  initial for .*\n", "", text, flags=re.M)
     return re.sub(r"^(  reg [^=;\n]*?) *= [^;\n]+;$", r"\1 ;", text, flags=re.M)
 
 

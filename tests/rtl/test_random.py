@@ -1,0 +1,120 @@
+"""The compiled engine against the golden model on random requests, under random pauses and noise, through resets and broken beats."""
+
+import random
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from bench.difference import difference
+from bench.scoreboard import answer
+from offcut.config import WIDTHS, Config
+from offcut.rtl import Engine, Request, Reset
+from traffic import requests
+
+COUNT = 10_000
+BLOCK = 1000
+"""Requests in one run; each run has its own rhythm."""
+
+RHYTHMS = (0.0, 0.0, 0.1, 0.5, 0.9, (1, 1), (7, 2), (64, 40))
+
+
+@pytest.fixture(scope="module")
+def engine(width):
+    return Engine(Config(width=width))
+
+
+def drawn(cases):
+    return [Request(case.frame, case.vnet_hdr, case.frame_len, case.auto, case.mtu) for case in cases]
+
+
+def blocks(seed, count, width):
+    """Random cases in blocks, each with its own arguments for a run, and what to say of a failure."""
+    dice = random.Random(seed)
+    for start in range(0, count, BLOCK):
+        rhythm = {"source_idle": dice.choice(RHYTHMS), "sink_stall": dice.choice(RHYTHMS), "seed": dice.getrandbits(32)}
+        yield list(requests(seed, min(BLOCK, count - start), width=width, start=start)), rhythm, f"requests({seed}, ..., start={start})"
+
+
+def compare(cases, answers, frames, where, complete=True):
+    """Wire frames against the answers to the cases, in order; if not ``complete``, the end may be missing."""
+    expected = [(index, frame) for index, (segments, _) in enumerate(answers) for frame in segments]
+    for number, (came, (index, frame)) in enumerate(zip(frames, expected, strict=False)):
+        if came != frame:
+            text = f"wire frame {number}, of request {index} ({cases[index].note}) of {where}"
+            raise AssertionError(f"{text}\n{difference(frame, came)}")
+    assert len(frames) <= len(expected), f"{len(frames) - len(expected)} wire frames more than expected, {where}"
+    if complete:
+        assert len(frames) == len(expected), f"{len(expected) - len(frames)} wire frames are missing at the end, {where}"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_ten_thousand_random_requests_agree_with_the_model(engine, width, seed):
+    for cases, rhythm, where in blocks(seed, COUNT, width):
+        answers = [answer(case, 9216) for case in cases]
+        result = engine.run(drawn(cases), **rhythm)
+        where = f"{where} {rhythm}"
+        compare(cases, answers, result.frames, where)
+        assert result.dropped == Counter(reason for _, reason in answers if reason), where
+        assert result.strobes["stat_frame"] == len(cases) and result.strobes["stat_segment"] == len(result.frames), where
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_reset_in_mid_frame_loses_what_is_in_flight_and_nothing_after_it(engine, width, seed):
+    dice = random.Random(seed)
+    for cases, rhythm, where in blocks(seed, 2 * BLOCK, width):
+        answers = [answer(case, 9216) for case in cases]
+        asked = drawn(cases)
+        clocks = engine.run(asked, **rhythm).clocks
+        resets = sorted(dice.sample(range(clocks), 50))
+        result = engine.run(asked, reset_at=resets, **rhythm)
+        assert len(result.resets) > 25
+        epochs = [Reset(0, 0, 0), *result.resets, Reset(clocks, len(cases), len(result.frames))]
+        for before, after in pairwise(epochs):
+            given = slice(before.request, after.request)
+            came = result.frames[before.frame : after.frame]
+            after_it = f"after the reset at clock {before.clock}, {where} {rhythm}"
+            compare(cases[given], answers[given], came, after_it, complete=after is epochs[-1])
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_beat_with_broken_keep_drops_its_frame_and_no_other(engine, width, seed):
+    """What left before the broken beat is the beginning of the right answer; every other frame is as if nothing had been."""
+    dice = random.Random(seed)
+    lanes = width // 8
+    full = (1 << lanes) - 1
+    for cases, rhythm, where in blocks(seed, 2 * BLOCK, width):
+        answers = [answer(case, 9216) for case in cases]
+        asked = drawn(cases)
+        broken = set(dice.sample(range(len(cases)), len(cases) // 10))
+        for index in broken:
+            last = -(-len(cases[index].frame) // lanes) - 1
+            at = dice.randint(0, last)
+            wrong = (0, full - 1, full ^ 2, 0b101) if at == last else (0, full - 1, full >> 1, 1)
+            request = asked[index]
+            asked[index] = Request(request.frame, request.vnet_hdr, request.frame_len, request.auto, request.mtu, {at: dice.choice(wrong)})
+        result = engine.run(asked, origins=True, **rhythm)
+        came = [[] for _ in cases]
+        for origin, frame in zip(result.origin, result.frames, strict=True):
+            came[origin].append(frame)
+        expected = Counter()
+        for index, (segments, reason) in enumerate(answers):
+            note = f"request {index} ({cases[index].note}) of {where} {rhythm}"
+            if index in broken:
+                assert came[index] == segments[: len(came[index])], note
+                assert len(came[index]) < max(1, len(segments)) or reason, f"{note} left whole in spite of its broken beat"
+            else:
+                assert came[index] == segments, note
+                expected[reason] += reason is not None
+        assert all(result.dropped.get(reason, 0) >= count for reason, count in expected.items() if reason), where
+        assert sum(result.dropped.values()) == sum(expected.values()) + len(broken), f"one drop a frame, {where} {rhythm}"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_hundred_thousand_random_requests_agree_with_the_model(engine, width, seed):
+    for cases, rhythm, where in blocks(f"long {seed}", 10 * COUNT, width):
+        answers = [answer(case, 9216) for case in cases]
+        result = engine.run(drawn(cases), **rhythm)
+        compare(cases, answers, result.frames, f"{where} {rhythm}")
+        assert result.dropped == Counter(reason for _, reason in answers if reason), f"{where} {rhythm}"
