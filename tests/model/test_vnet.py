@@ -30,8 +30,9 @@ def test_what_was_packed_is_parsed_again(seed, size):
         assert VirtioNetHdr.parse(header.pack(size)) == header
 
 
-def test_ten_bytes_are_the_default():
-    assert len(VirtioNetHdr().pack()) == 10
+def test_ten_bytes_of_zero_are_the_default():
+    assert VirtioNetHdr().pack() == bytes(10)
+    assert VirtioNetHdr().pack(24) == bytes(24)
 
 
 def test_the_header_is_read_from_the_front_of_a_record():
