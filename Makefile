@@ -8,7 +8,7 @@ CAPTURE ?= tests/data/bulk.pcap
 WIDTH ?= 64
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long lint format bench synth captures lock clean
+.PHONY: help venv demo test test-long lint format bench synth mutate captures lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,10 +48,13 @@ format: $(READY) ## let ruff format everything
 	$(BIN)/ruff format
 
 bench: $(READY) ## model Mb/s, harness clocks a second against cocotb, bytes per clock
-	$(BIN)/python scripts/bench
+	for bench in scripts/bench_*; do $(BIN)/python $$bench || exit 1; done
 
-synth: $(READY) ## area by block, critical path and routed speed
-	$(BIN)/python scripts/synth
+synth: $(READY) ## area by block, critical path and routed speed (WIDTH=)
+	$(BIN)/python scripts/synth --width $(WIDTH)
+
+mutate: $(READY) ## plant each fault of scripts/mutations.toml and see a test find it
+	$(BIN)/python scripts/mutate
 
 captures: $(READY) ## record tests/data again from Linux senders in network namespaces (root)
 	$(BIN)/python scripts/make_captures tests/data
