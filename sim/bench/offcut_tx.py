@@ -41,8 +41,9 @@ async def random_requests_agree_with_the_model(dut):
     rng = random.Random(settings()["seed"])
     count = settings().get("count", 300)
     cases = draw(dut, count)
+    patterns = settings().get("patterns", list(PATTERNS))
     for _ in range(BLOCKS):
-        bench.pause(idle=rng.choice(list(PATTERNS)), backpressure=rng.choice(list(PATTERNS)))
+        bench.pause(idle=rng.choice(patterns), backpressure=rng.choice(patterns))
         await bench.run(islice(cases, -(-count // BLOCKS)))
 
 
