@@ -117,9 +117,13 @@ def _judge(results, log, tests):
     missing = set(tests or ()) - {case.get("name") for case in cases}
     if missing or not cases:
         raise SimulationFailed(f"These tests did not run: {', '.join(missing) or 'all'}\n{_end_of(log)}")
-    return {
-        case.get("name"): {item.get("name"): item.get("value") for item in case.iter("property")} | dict(case.items()) for case in cases
-    }
+    return {case.get("name"): {"sim_time_ns": _sim_time_ns(case), "time": float(case.get("time"))} for case in cases}
+
+
+def _sim_time_ns(case):
+    properties = {item.get("name"): item.get("value") for item in case.iter("property")} | dict(case.items())
+    scale = {"fs": 1e-6, "ps": 1e-3, "ns": 1, "us": 1e3}[properties["sim_time_unit"]]
+    return float(properties["sim_time_duration"]) * scale
 
 
 def _end_of(log, lines=60):
