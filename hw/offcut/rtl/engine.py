@@ -155,6 +155,10 @@ class _Settings(ctypes.Structure):
     ]
 
 
+class _Summary(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("clock", "first_offer", "last_beat", "beats_in", "beats_out")]
+
+
 class _Output(ctypes.Structure):
     _fields_ = [
         (name, ctypes.c_uint64)
@@ -200,7 +204,7 @@ class Engine:
         self._tuser_bytes = words * 4
         head = f"<QQ{self._tuser_bytes}s{len(self._cfg)}I"
         self._head = struct.Struct(head + "x" * (-struct.calcsize(head) % 8))
-        self._library = _bind(shared_library(text, directory=build_dir, trace=trace), len(self._stats))
+        self._library = _bind(shared_library(text, directory=build_dir, trace=trace))
 
     def run(
         self,
@@ -280,10 +284,10 @@ class Engine:
         harness = self._library.harness_new(settings)
         if not harness:
             raise RuntimeError("The harness could not start")
-        summary, output = self._library.summary_type(), _Output()
+        summary, strobes, output = _Summary(), (ctypes.c_uint64 * len(self._stats))(), _Output()
         try:
             for batch, count, last in self._batches(requests, defaults, result):
-                status = self._library.harness_run(harness, batch, count, last, summary, output)
+                status = self._library.harness_run(harness, batch, count, last, summary, strobes, output)
                 self._collect(output, result.frames.append if deliver is None else deliver, result)
                 if status:
                     what = ctypes.string_at(output.message_address).decode()
@@ -295,7 +299,7 @@ class Engine:
             self._library.harness_delete(harness)
         result.beats_in, result.beats = summary.beats_in, summary.beats_out
         result.clocks = summary.last_beat - summary.first_offer + 1 if summary.beats_out else 0
-        result.strobes = dict(zip(self._stats, summary.stats, strict=True))
+        result.strobes = dict(zip(self._stats, strobes, strict=True))
         if origins:
             marked = self.run(_marked(requests), auto=auto, mtu=mtu, seed=seed)
             result.origin = _told_apart(marked.frames, result.frames)
@@ -381,24 +385,16 @@ def _told_apart(marked: Iterable[bytes], frames: Sequence[bytes]) -> list[int]:
 _FAILURES: dict[int, type[Exception]] = {1: ContractViolation, 2: Hang, 3: RuntimeError}
 
 
-def _bind(path: Path, stats: int):
-    """The library's functions with their types."""
-
-    class Summary(ctypes.Structure):
-        _fields_ = [
-            *((name, ctypes.c_uint64) for name in ("clock", "first_offer", "last_beat", "beats_in", "beats_out")),
-            ("stats", ctypes.c_uint64 * stats),
-        ]
-
+def _bind(path: Path) -> ctypes.CDLL:
+    """The library, its functions with their types."""
     library = ctypes.CDLL(str(path))
-    library.summary_type = Summary
     library.harness_new.argtypes = [ctypes.POINTER(_Settings)]
     library.harness_new.restype = ctypes.c_void_p
     library.harness_delete.argtypes = [ctypes.c_void_p]
     library.harness_delete.restype = None
     library.harness_run.argtypes = [
         *(ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_int),
-        *(ctypes.POINTER(Summary), ctypes.POINTER(_Output)),
+        *(ctypes.POINTER(_Summary), ctypes.POINTER(ctypes.c_uint64), ctypes.POINTER(_Output)),
     ]
     library.harness_run.restype = ctypes.c_int
     return library

@@ -72,7 +72,6 @@ struct Reset {
 
 struct Summary {
     uint64_t clock, first_offer, last_beat, beats_in, beats_out;
-    uint64_t stats[STAT_COUNT];
 };
 
 enum Status { DONE = 0, VIOLATION = 1, HANG = 2, FAULT = 3 };
@@ -177,6 +176,7 @@ public:
     }
 
     Summary summary{};
+    std::array<uint64_t, STAT_COUNT> strobes{};
 
     const char* message() const { return message_.data(); }
     const std::vector<FrameIn>& frames_in() const { return frames_in_; }
@@ -235,22 +235,23 @@ private:
         top_->s_axis_tvalid = 1;
         const uint64_t offset = beat_ * LANES;
         const uint64_t rest = head_->bytes - offset;
+        uint64_t keep;
         if (rest > LANES) {
             std::memcpy(&top_->s_axis_tdata, frame_ + offset, LANES);
-            keep_ = FULL;
+            keep = FULL;
             top_->s_axis_tlast = 0;
         } else {
             uint8_t lanes[LANES];
             if (settings_.garbage) random_.fill(lanes, LANES); else std::memset(lanes, 0, LANES);
             std::memcpy(lanes, frame_ + offset, rest);
             std::memcpy(&top_->s_axis_tdata, lanes, LANES);
-            keep_ = rest == LANES ? FULL : (uint64_t(1) << rest) - 1;
+            keep = rest == LANES ? FULL : (uint64_t(1) << rest) - 1;
             top_->s_axis_tlast = 1;
         }
         for (uint64_t i = 0; i < head_->faults; ++i) {
-            if (faults_[i].beat == beat_) keep_ = faults_[i].keep;
+            if (faults_[i].beat == beat_) keep = faults_[i].keep;
         }
-        top_->s_axis_tkeep = keep_;
+        top_->s_axis_tkeep = keep;
         if (beat_ == 0) {
             std::memcpy(&top_->s_axis_tuser, head_->tuser, sizeof head_->tuser);
             const uint32_t* cfg = head_->cfg;
@@ -366,7 +367,7 @@ private:
     }
 
     void count() {
-        uint64_t* stat = summary.stats;
+        uint64_t* stat = strobes.data();
 #define ADD(name) *stat++ += top_->name;
         STAT_PORTS(ADD)
 #undef ADD
@@ -444,7 +445,7 @@ private:
     const Head* head_ = nullptr;     // the frame being given, if any
     const uint8_t* frame_ = nullptr;
     const Fault* faults_ = nullptr;
-    uint64_t beat_ = 0, keep_ = 0, request_ = 0, first_in_ = 0;
+    uint64_t beat_ = 0, request_ = 0, first_in_ = 0;
     bool showing_ = false;  // s_axis_tvalid is 1 with a beat that was not taken yet
 
     bool ready_ = false, waiting_ = false, sending_ = false, moved_ = false;
@@ -481,10 +482,11 @@ EXPORT Harness* harness_new(const Settings* settings) {
 
 EXPORT void harness_delete(Harness* harness) { delete harness; }
 
-EXPORT int harness_run(Harness* harness, const uint8_t* batch, uint64_t count, int finish, Summary* summary, Output* output) {
+EXPORT int harness_run(Harness* harness, const uint8_t* batch, uint64_t count, int finish, Summary* summary, uint64_t* strobes, Output* output) {
     const Status status = harness->run(batch, count, finish);
     const auto address = [](const void* pointer) { return reinterpret_cast<uint64_t>(pointer); };
     *summary = harness->summary;
+    std::copy(harness->strobes.begin(), harness->strobes.end(), strobes);
     *output = {
         address(harness->bytes_out()),
         harness->frames_in().size(), address(harness->frames_in().data()),
