@@ -46,7 +46,7 @@ class Report:
     def table(self) -> str:
         """The same for people."""
         rows = [
-            ("engine", self.engine if self.width is None else f"{self.engine}, {self.width} bits wide", ""),
+            ("engine", self.engine, "" if self.width is None else f"{self.width} bits wide"),
             ("frames in", f"{self.frames_in:,}", ""),
             ("segments out", f"{self.frames_out:,}", ""),
             ("bytes in", f"{self.bytes_in:,}", ""),
