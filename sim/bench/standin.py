@@ -82,6 +82,7 @@ class StandIn(wiring.Component):
             self.m_axis_tkeep.eq(shown.keep),
             self.m_axis_tlast.eq(shown.last),
             store.r_en.eq(self.m_axis_tvalid & self.m_axis_tready | lose),
+            self.stat_frame.eq(entered),
             self.stat_segment.eq(left),
             self.stat_drop_bad_request.eq(left & told["counted"]),
         ]
