@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH) # as in an activated environment: Verilator's makefiles call `python`
 CAPTURE ?= tests/data/bulk.pcap
 WIDTH ?= 64
 
