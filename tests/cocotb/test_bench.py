@@ -1,5 +1,7 @@
 """The bench itself: on a stand-in that is right it passes, on one that breaks a rule it says which."""
 
+import re
+
 import pytest
 
 from bench.difference import difference
@@ -36,6 +38,12 @@ def test_an_output_that_is_x_is_found(seed):
         settings={"seed": seed},
         name="bench-x",
     )
+
+
+def test_nothing_keeps_a_power_up_value_without_power_up():
+    before, after = stand_in(64), without_power_up(stand_in(64))
+    assert re.search(r"^  reg .* = \d+'", before, flags=re.M) and "initial for" in before
+    assert not re.search(r"^  reg .* = \d+'", after, flags=re.M) and "initial for" not in after
 
 
 def test_a_cocotb_test_that_does_not_exist_is_no_success(seed):
