@@ -4,7 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-export PATH := $(CURDIR)/$(BIN):$(PATH) # as in an activated environment: Verilator's makefiles call `python`
+# Programs of the environment first, as if it were activated: Verilator's makefiles call `python`.
+ACTIVE := PATH="$(CURDIR)/$(BIN):$$PATH"
 CAPTURE ?= tests/data/bulk.pcap
 WIDTH ?= 64
 
@@ -31,13 +32,13 @@ $(READY): requirements.lock pyproject.toml
 
 demo: $(READY) ## cut a real capture by the RTL engine, check it against the model, draw a super-frame (CAPTURE=, WIDTH=)
 	@mkdir -p build/demo
-	$(BIN)/offcut segment $(CAPTURE) --engine rtl --width $(WIDTH) --check --picture build/demo/super-frame.svg -o build/demo/wire.pcap
+	$(ACTIVE) offcut segment $(CAPTURE) --engine rtl --width $(WIDTH) --check --picture build/demo/super-frame.svg -o build/demo/wire.pcap
 
 test: $(READY) lint ## lint, then all tests but the long campaign
-	$(BIN)/python -m pytest -n 2
+	$(ACTIVE) python -m pytest -n 2
 
 test-long: $(READY) ## the long campaign
-	$(BIN)/python -m pytest -n 2 --long
+	$(ACTIVE) python -m pytest -n 2 --long
 
 lint: $(READY) ## ruff and mypy
 	$(BIN)/ruff check
@@ -49,13 +50,13 @@ format: $(READY) ## let ruff format everything
 	$(BIN)/ruff format
 
 bench: $(READY) ## model Mb/s, harness clocks a second against cocotb, bytes per clock
-	for bench in scripts/bench_*; do $(BIN)/python $$bench || exit 1; done
+	for bench in scripts/bench_*; do $(ACTIVE) python $$bench || exit 1; done
 
 synth: $(READY) ## area by block, critical path and routed speed (WIDTH=)
-	$(BIN)/python scripts/synth --width $(WIDTH)
+	$(ACTIVE) python scripts/synth --width $(WIDTH)
 
 mutate: $(READY) ## plant each fault of scripts/mutations.toml and see a test find it
-	$(BIN)/python scripts/mutate
+	$(ACTIVE) python scripts/mutate
 
 captures: $(READY) ## record tests/data again from Linux senders in network namespaces (root)
 	$(BIN)/python scripts/make_captures tests/data
