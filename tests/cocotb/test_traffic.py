@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+from bench.scoreboard import answer
+from offcut_model import REASONS
 from traffic import KINDS, SIZES, Case, requests
 
 COUNT = 6000
@@ -110,3 +112,24 @@ def test_a_kind_or_size_that_does_not_exist_is_named_in_the_error():
         next(requests(1, 1, size="huge"))
     with pytest.raises(ValueError, match="'nothing'"):
         next(requests(1, 1, kinds=("nothing",)))
+
+
+def checksum_fields(case):
+    """The checksum that stands in each wire frame of a TCP or UDP request, by the model."""
+    for frame in answer(case, mtu_max=9216)[0]:
+        l3 = 18 if frame[12:14] == b"\x81\x00" else 14
+        at = l3 + 4 * (frame[l3] & 15) + (16 if frame[l3 + 9] == 6 else 6)
+        yield frame[at : at + 2]
+
+
+@pytest.mark.parametrize(("kind", "fields"), {"tso-zero-sum": {bytes(2), b"\xff\xff"}, "auto-zero-sum": {b"\xff\xff"}}.items())
+def test_a_sum_that_should_come_out_zero_does(seed, kind, fields):
+    cases = list(requests(seed, 100, kinds=(kind,), jumbo=0))
+    assert all(fields & set(checksum_fields(case)) for case in cases)
+    assert set.union(*(fields & set(checksum_fields(case)) for case in cases)) == fields
+
+
+def test_every_reason_of_the_model_is_met_and_most_requests_are_sent(cases):
+    met = Counter(answer(case, mtu_max=9216)[1] for case in cases)
+    assert met.keys() == REASONS.keys() | {None}
+    assert 0.6 < met[None] / len(cases) < 0.8
