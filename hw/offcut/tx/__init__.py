@@ -1,0 +1,191 @@
+"""The transmit engine.
+
+::
+
+    s_axis ─▶ Ingress ─▶ RowStore ─────▶ Slicer ─▶ Aligner ─▶ Gate ─▶ PayloadBuffer ─▶ Joiner ─▶ m_axis
+                 │           │             ▲                   │ └─▶ PayloadSum ─┐       ▲  ▲
+                 │           ▼             │                   ▼                 ▼       │  │
+                 └──▶ HeaderParser ─▶ plans              SegmentQueue ─▶ HeaderPatcher ──┘  │
+                             └──────────────────▶ HeaderRam ────────────────────────────────┘
+"""
+
+from amaranth import Module, Signal
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .aligner import Aligner
+from .gate import Gate
+from .header_patcher import HeaderPatcher
+from .header_ram import HeaderRam
+from .ingress import Ingress
+from .joiner import Joiner
+from .layouts import Drop, Geometry
+from .parser import HeaderParser
+from .payload_buffer import PayloadBuffer
+from .payload_sum import PayloadSum
+from .queue import Queue
+from .rows import RowStore
+from .slicer import Slicer
+
+__all__ = ["OffcutTx"]
+
+PARSER_DEPTH = 18
+"""Plans that can be under way when the plan queue's room goes."""
+
+SLICER_DEPTH = 14
+"""Entries likewise, and sums."""
+
+SUM_LATENCY_HIDDEN = 5
+"""Clocks from a unit's last word to the clock in which the patcher wants its sum, if its entry is queued at once."""
+
+
+class OffcutTx(wiring.Component):
+    """The transmit engine behind AXI4-Stream names: docs/interfaces of the ports, by name, in the README.
+
+    Parameters
+    ----------
+    config : offcut.config.Config
+    """
+
+    def __init__(self, config):
+        self._geometry = g = Geometry(config)
+        ports = {
+            "s_axis_tdata": In(g.width),
+            "s_axis_tkeep": In(g.bus_bytes),
+            "s_axis_tuser": In(160),
+            "s_axis_tvalid": In(1),
+            "s_axis_tready": Out(1),
+            "s_axis_tlast": In(1),
+            "m_axis_tdata": Out(g.width),
+            "m_axis_tkeep": Out(g.bus_bytes),
+            "m_axis_tvalid": Out(1),
+            "m_axis_tready": In(1),
+            "m_axis_tlast": Out(1),
+            "cfg_auto": In(1),
+            "cfg_mtu": In(16),
+            "stat_frame": Out(1),
+            "stat_segment": Out(1),
+        }
+        ports |= {f"stat_drop_{reason.name.lower()}": Out(1) for reason in Drop if reason != Drop.NONE}
+        super().__init__(ports)
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+
+        m.submodules.ingress = ingress = Ingress(g)
+        m.submodules.rows = rows = RowStore(g)
+        m.submodules.requests = requests = Queue(g.request, depth=g.queue_depth, margin=4)
+        m.submodules.parser = parser = HeaderParser(g)
+        m.submodules.plans = plans = Queue(g.plan, depth=g.queue_depth, margin=PARSER_DEPTH)
+        m.submodules.header_ram = header_ram = HeaderRam(g)
+        m.submodules.records = records = memory.Memory(shape=g.record, depth=g.slots, init=[])
+        m.submodules.slicer = slicer = Slicer(g)
+        m.submodules.aligner = aligner = Aligner(g)
+        m.submodules.gate = gate = Gate(g)
+        m.submodules.payload_sum = payload_sum = PayloadSum(g)
+        m.submodules.payload_buffer = buffer = PayloadBuffer(g)
+        m.submodules.segments = segments = Queue(g.entry, depth=g.queue_depth, margin=SLICER_DEPTH)
+        m.submodules.patcher = patcher = HeaderPatcher(g)
+        m.submodules.joiner = joiner = Joiner(g)
+
+        # --- Frames in: rows into the store, requests to the parser.
+        m.d.comb += [
+            ingress.i.valid.eq(self.s_axis_tvalid),
+            ingress.i.p.data.eq(self.s_axis_tdata),
+            ingress.i.p.keep.eq(self.s_axis_tkeep),
+            ingress.i.p.last.eq(self.s_axis_tlast),
+            ingress.i.p.user.eq(self.s_axis_tuser),
+            self.s_axis_tready.eq(ingress.i.ready),
+            ingress.room.eq(rows.room & requests.room),
+            ingress.cfg_auto.eq(self.cfg_auto),
+            ingress.cfg_mtu.eq(self.cfg_mtu),
+            requests.i.valid.eq(ingress.requests.valid),
+            requests.i.payload.eq(ingress.requests.payload),
+        ]
+        wiring.connect(m, ingress.rows, rows.i)
+
+        # --- Headers: a plan for each frame, a slot for each that is cut.
+        wiring.connect(m, requests.o, parser.requests)
+        wiring.connect(m, parser.header, header_ram.i)
+        record_write, record_read = records.write_port(), records.read_port(domain="comb")
+        m.d.comb += [
+            parser.written.eq(rows.written),
+            rows.parse_at.eq(parser.parse_at),
+            parser.parse.eq(rows.parse),
+            parser.room.eq(plans.room),
+            parser.released.eq(joiner.released),
+            plans.i.valid.eq(parser.plan.valid),
+            plans.i.payload.eq(parser.plan.payload),
+            record_write.en.eq(parser.plan.valid & parser.plan.payload.cut),
+            record_write.addr.eq(parser.plan.payload.slot),
+            record_write.data.eq(parser.record),
+        ]
+
+        # --- Payload: cut, aligned, held until it is whole.
+        wiring.connect(m, plans.o, slicer.plan)
+        wiring.connect(m, rows.ends, slicer.rows)
+        wiring.connect(m, slicer.o, aligner.i)
+        wiring.connect(m, aligner.o, gate.i)
+        word = aligner.o
+        m.d.comb += [
+            slicer.room.eq(buffer.room & segments.room),
+            rows.cut_at.eq(aligner.at),
+            aligner.row.eq(rows.cut),
+            buffer.write.eq(gate.write),
+            buffer.commit.eq(gate.commit),
+            buffer.discard.eq(gate.discard),
+            buffer.word.eq(word.payload.data),
+            payload_sum.valid.eq(word.valid),
+            payload_sum.first.eq(word.payload.first),
+            payload_sum.push.eq(gate.summed),
+            payload_sum.word.eq(word.payload.summed),
+            payload_sum.base.eq(word.payload.plan.base),
+        ]
+        # An entry must not reach the joiner before its sum can.
+        entry = gate.entry
+        entry_valid, entry_payload = entry.valid, entry.payload
+        for clock in range(max(0, payload_sum.latency - SUM_LATENCY_HIDDEN)):
+            valid_later, payload_later = Signal(name=f"entry_valid_{clock}"), Signal(g.entry, name=f"entry_{clock}")
+            m.d.sync += [valid_later.eq(entry_valid), payload_later.eq(entry_payload)]
+            entry_valid, entry_payload = valid_later, payload_later
+        m.d.comb += [segments.i.valid.eq(entry_valid), segments.i.payload.eq(entry_payload)]
+
+        # --- Out.
+        wiring.connect(m, segments.o, joiner.entries)
+        m.d.comb += [
+            header_ram.take.eq(joiner.header_take),
+            header_ram.slot.eq(joiner.header_slot),
+            header_ram.row.eq(joiner.header_row),
+            joiner.header.eq(header_ram.data),
+            joiner.fields.eq(header_ram.fields),
+            buffer.take.eq(joiner.payload_take),
+            joiner.payload.eq(buffer.data),
+            record_read.addr.eq(segments.o.payload.slot),
+            patcher.begin.eq(joiner.begin),
+            patcher.entry.eq(segments.o.payload),
+            patcher.record.eq(record_read.data),
+            patcher.sum.eq(payload_sum.sum),
+            payload_sum.pop.eq(patcher.take_sum),
+            joiner.total_length.eq(patcher.total_length),
+            joiner.identification.eq(patcher.identification),
+            joiner.seq.eq(patcher.seq),
+            joiner.flags.eq(patcher.flags),
+            joiner.ip_csum.eq(patcher.ip_csum),
+            joiner.csum.eq(patcher.csum),
+            self.m_axis_tvalid.eq(joiner.o.valid),
+            self.m_axis_tdata.eq(joiner.o.payload.data),
+            self.m_axis_tkeep.eq(joiner.o.payload.keep),
+            self.m_axis_tlast.eq(joiner.o.payload.last),
+            joiner.o.ready.eq(self.m_axis_tready),
+        ]
+
+        m.d.sync += [
+            self.stat_frame.eq(self.s_axis_tvalid & self.s_axis_tready & self.s_axis_tlast),
+            self.stat_segment.eq(self.m_axis_tvalid & self.m_axis_tready & self.m_axis_tlast),
+        ]
+        for reason in Drop:
+            if reason != Drop.NONE:
+                m.d.sync += getattr(self, f"stat_drop_{reason.name.lower()}").eq(gate.drop.valid & (gate.drop.payload == reason))
+
+        return m

@@ -1,0 +1,145 @@
+"""Make each word of a unit out of two neighbouring rows."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .slicer import step_layout
+
+__all__ = ["Aligner", "word_layout"]
+
+
+def word_layout(geometry):
+    """One word of a unit, in the lanes in which it leaves. ``summed`` is ``data`` with everything else cleared that counts for no sum."""
+    g = geometry
+    return data.StructLayout({
+        "data": g.width,
+        "summed": g.width,
+        "write": 1,
+        "row": g.row_bits,
+        "last_lane": g.lane_bits,
+        "first": 1,
+        "last": 1,
+        "segment_first": 1,
+        "frame_last": 1,
+        "fault": 2,
+        "over": 1,  # the frame that leaves would be longer than mtu_max
+        "short": 1,  # the frame has ended before plan.reach
+        "plan": g.plan,
+    })
+
+
+class Aligner(wiring.Component):
+    """A funnel shifter over the rows ``at - 1`` and ``at``, four bytes' choice a stage, with every byte outside the word cleared.
+
+    Latency 1 clock to read, and one for each stage (two stages up to 128 bits, then three). Never stalls.
+
+    Members
+    -------
+    i : In(stream.Signature(step_layout(geometry), always_ready=True))
+    o : Out(stream.Signature(word_layout(geometry), always_ready=True))
+    at, row : Out, In
+        The row store's read port.
+    """
+
+    def __init__(self, geometry):
+        self._geometry = geometry
+        self._stages = max(2, -(-geometry.lane_bits // 2))
+        super().__init__({
+            "i": In(stream.Signature(step_layout(geometry), always_ready=True)),
+            "o": Out(stream.Signature(word_layout(geometry), always_ready=True)),
+            "at": Out(range(geometry.store_rows)),
+            "row": In(geometry.width),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+        size, bits = g.bus_bytes, g.lane_bits
+        step = self.i.payload
+        plan = step.plan
+
+        # --- Read the rows.
+        head, older = Signal(g.width), Signal(g.width)
+        m.d.comb += self.at.eq(step.at)
+        with m.If(self.i.valid):
+            m.d.sync += head.eq(self.row)
+            with m.If(~step.same):
+                m.d.sync += older.eq(head)
+
+        # --- Meanwhile: the ranges that count, and the frame's length against its bounds.
+        words = [Signal(word_layout(g), name=f"word_{clock}") for clock in range(self._stages + 1)]
+        valids = [Signal(name=f"valid_{clock}") for clock in range(self._stages + 1)]
+        shift = Signal(bits)
+        low, high, sum_low, sum_high = (Signal(range(size + 1), name=name) for name in ("low", "high", "sum_low", "sum_high"))
+
+        def upto(position, row_below, same_row, row_above):
+            """By how this row lies to the one of a position in the frame."""
+            there = position >> bits
+            return Mux(step.row < there, row_below, Mux(step.row == there, same_row, row_above))
+
+        last_byte = Cat((step.high - 1)[:bits], step.row)
+        mtu_row, mtu_lane = divmod(g.config.mtu_max, size)
+        word = words[0]
+        m.d.sync += [
+            valids[0].eq(self.i.valid),
+            shift.eq(step.shift),
+            low.eq(step.low),
+            high.eq(step.high),
+            sum_low.eq(Mux(plan.cut, 0, upto(plan.sum_first, size, plan.sum_first[:bits], 0))),
+            sum_high.eq(Mux(plan.cut, size, upto(plan.sum_last, size, plan.sum_last[:bits] + 1, 0))),
+            word.write.eq(step.write),
+            word.row.eq(step.row),
+            word.last_lane.eq(step.high - 1),
+            word.first.eq(step.first),
+            word.last.eq(step.last),
+            word.segment_first.eq(step.segment_first),
+            word.frame_last.eq(step.frame_last),
+            word.fault.eq(step.fault),
+            word.over.eq((step.row > mtu_row) | ((step.row == mtu_row) & (step.high > mtu_lane))),
+            word.short.eq(step.frame_last & (last_byte + 1 < plan.reach)),
+            word.plan.eq(plan),
+        ]
+
+        # --- The masks, one stage early, so that clearing is a flip-flop's own reset.
+        keep, count = Signal(size), Signal(size)
+        for lane in range(size):
+            kept = (lane >= low) & (lane < high)
+            m.d.sync += [
+                keep[lane].eq(kept),
+                count[lane].eq(kept & (lane >= sum_low) & (lane < sum_high)),
+            ]
+        for _ in range(self._stages - 2):
+            keep_later, count_later = Signal(size), Signal(size)
+            m.d.sync += [keep_later.eq(keep), count_later.eq(count)]
+            keep, count = keep_later, count_later
+
+        # --- The funnel: byte lane of the word is byte lane + 1 + shift of the window.
+        window = Cat(older, head)[8:]
+        steps = [2] * (bits // 2) if bits % 2 == 0 else [1] + [2] * (bits // 2)
+        if len(steps) < self._stages:
+            steps = [1, 1]
+        position = bits
+        for clock, width in enumerate(steps):
+            position -= width
+            distance = shift[position : position + width]
+            length = size + (1 << position) - 1
+            choices = [window[8 * (n << position) :][: 8 * length] for n in range(1 << width)]
+            moved = Signal(8 * length, name=f"moved_{clock}")
+            m.d.comb += moved.eq(data.View(data.ArrayLayout(8 * length, 1 << width), Cat(choices))[distance])
+            m.d.sync += [words[clock + 1].eq(words[clock]), valids[clock + 1].eq(valids[clock])]
+            if clock + 1 < len(steps):
+                window, later = Signal(8 * length, name=f"window_{clock}"), Signal(bits, name=f"shift_{clock}")
+                m.d.sync += [window.eq(moved), later.eq(shift)]
+                shift = later
+
+        word = words[-1]
+        for lane in range(size):
+            byte = moved.word_select(lane, 8)
+            m.d.sync += [word.data.word_select(lane, 8).eq(byte), word.summed.word_select(lane, 8).eq(byte)]
+            with m.If(~keep[lane]):
+                m.d.sync += word.data.word_select(lane, 8).eq(0)
+            with m.If(~count[lane]):
+                m.d.sync += word.summed.word_select(lane, 8).eq(0)
+        m.d.comb += [self.o.valid.eq(valids[-1]), self.o.payload.eq(word)]
+        return m

@@ -1,0 +1,68 @@
+"""Keep the headers of the frames that are being cut, each stored once and read for every segment."""
+
+from amaranth import Cat, Module
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from .layouts import FIELD_BITS
+from .parser import header_write_layout
+
+__all__ = ["HeaderRam"]
+
+
+class HeaderRam(wiring.Component):
+    """Written a chunk at a time, read a row at a time; with each halfword the tag of the field that stands there.
+
+    Members
+    -------
+    i : In(stream.Signature(header_write_layout(geometry), always_ready=True))
+    take : In(1)
+    slot, row : In
+    data, fields : Out
+        One clock after ``take``.
+    """
+
+    def __init__(self, geometry):
+        self._geometry = geometry
+        super().__init__({
+            "i": In(stream.Signature(header_write_layout(geometry), always_ready=True)),
+            "take": In(1),
+            "slot": In(range(geometry.slots)),
+            "row": In(range(geometry.slot_rows)),
+            "data": Out(geometry.width),
+            "fields": Out(data.ArrayLayout(FIELD_BITS, geometry.width // 16)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+        chunk = self.i.payload
+        parts = g.width // g.parse_bits
+        part_bits = ceil_log2(parts)
+        shape = data.StructLayout({"data": g.parse_bits, "fields": chunk.fields.shape()})
+
+        # One memory for each chunk of a row: they are written one by one and read together.
+        reads = []
+        for part in range(parts):
+            m.submodules[f"part_{part}"] = ram = memory.Memory(
+                shape=shape,
+                depth=g.slots * g.slot_rows,
+                init=[],
+                attrs={"ram_style": "block", "syn_ramstyle": "block_ram"},
+            )
+            write, read = ram.write_port(), ram.read_port()
+            m.d.comb += [
+                write.en.eq(self.i.valid & (chunk.index[:part_bits] == part)),
+                write.addr.eq(Cat(chunk.index >> part_bits, chunk.slot)),
+                write.data.data.eq(chunk.data),
+                write.data.fields.eq(chunk.fields),
+                read.en.eq(self.take),
+                read.addr.eq(Cat(self.row, self.slot)),
+            ]
+            reads.append(read.data)
+        m.d.comb += [
+            self.data.eq(Cat(read.data for read in reads)),
+            self.fields.eq(Cat(read.fields for read in reads)),
+        ]
+        return m

@@ -1,0 +1,170 @@
+"""Send units: header rows from the header RAM, patched, and payload from the buffer."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .layouts import Field
+from .queue import Queue
+
+__all__ = ["Joiner"]
+
+IN_FLIGHT = 8
+IP_CHECKSUM_AT = {0: 24, 1: 28}
+"""Where the IPv4 header checksum stands, without and with a VLAN tag."""
+
+
+class Joiner(wiring.Component):
+    """One row a clock, without a gap from unit to unit; 6 clocks from an entry to its first row, then 2 of the output queue.
+
+    ::
+
+        clock 0      1          2           3                4            5
+        row ──▶ header RAM ─▶ register ─▶ fields by tag ─▶ register ─▶ checksums by place ─▶ queue ─▶ o
+           └──▶ buffer ─────▶ register ─▶ register ──────▶ register ─▶    or'ed in
+
+    The output queue always has room for what is under way, so nothing here waits, and a frame once begun goes on to its end.
+
+    Members
+    -------
+    entries : In(stream.Signature(geometry.entry))
+    o : Out(stream.Signature(geometry.out))
+    begin : Out(1)
+        The first row of ``entries.payload``, in clock 0.
+    header_take, header_slot, header_row : Out
+    header, fields : In
+    payload_take : Out(1)
+    payload : In
+    total_length, identification, seq, flags, ip_csum, csum : In
+        From the patcher.
+    released : Out(1)
+        The header slot is free again.
+    """
+
+    def __init__(self, geometry):
+        self._geometry = geometry
+        super().__init__({
+            "entries": In(stream.Signature(geometry.entry)),
+            "o": Out(stream.Signature(geometry.out)),
+            "begin": Out(1),
+            "header_take": Out(1),
+            "header_slot": Out(range(geometry.slots)),
+            "header_row": Out(range(geometry.slot_rows)),
+            "header": In(geometry.width),
+            "fields": In(2 * geometry.width // 16),
+            "payload_take": Out(1),
+            "payload": In(geometry.width),
+            "total_length": In(16),
+            "identification": In(16),
+            "seq": In(32),
+            "flags": In(16),
+            "ip_csum": In(16),
+            "csum": In(16),
+            "released": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+        size, bits, halfwords = g.bus_bytes, g.lane_bits, g.width // 16
+        entry = self.entries.payload
+
+        def chain(value, clocks, name):
+            """The value after each of a number of clocks."""
+            values = [value]
+            for clock in range(1, clocks + 1):
+                later = Signal(len(value), name=f"{name}_{clock}")
+                m.d.sync += later.eq(values[-1])
+                values.append(later)
+            return values
+
+        m.submodules.queue = queue = Queue(g.out, depth=g.queue_depth, margin=IN_FLIGHT)
+        wiring.connect(m, queue.o, wiring.flipped(self.o))
+
+        # --- Clock 0: which row.
+        row = Signal(g.row_bits)
+        last = row == entry.last_row
+        go = self.entries.valid & queue.room & ~entry.void
+        in_header = (row << bits) < entry.header_len
+        in_payload = ~entry.cut | (row >= (entry.header_len >> bits))
+        m.d.comb += [
+            self.begin.eq(go & (row == 0)),
+            self.header_take.eq(go),
+            self.header_slot.eq(entry.slot),
+            self.header_row.eq(row),
+            self.payload_take.eq(go & in_payload),
+            self.entries.ready.eq((queue.room & last) | entry.void),
+            self.released.eq(self.entries.valid & self.entries.ready & entry.cut & entry.last),
+        ]
+        with m.If(go):
+            m.d.sync += row.eq(Mux(last, 0, row + 1))
+
+        valid = chain(go, 5, "valid")
+        header_here = chain(in_header, 2, "header_here")
+        payload_here = chain(in_payload, 2, "payload_here")
+        whole = entry.first & entry.last
+        patched = entry.cut & ~whole
+        patch = chain(patched, 1, "patch")
+        ends = chain(last, 4, "ends")
+        end_lane = chain(entry.last_lane, 4, "end_lane")
+
+        # --- Clock 2: both rows in registers; the tags count only where the header is patched.
+        header, payload, tags = Signal(g.width), Signal(g.width), Signal(len(self.fields))
+        m.d.sync += [header.eq(self.header), payload.eq(self.payload), tags.eq(Mux(patch[1], self.fields, 0))]
+
+        # --- Clock 3: fields by tag. Halfwords of even index hold other fields than odd ones (layouts.Field).
+        even = {Field.TOTAL_LENGTH: self.total_length, Field.SEQUENCE_LOW: self.seq[:16]}
+        odd = {Field.IDENTIFICATION: self.identification, Field.SEQUENCE_HIGH: self.seq[16:], Field.FLAGS: self.flags}
+        header_3, payload_3 = Signal(g.width), Signal(g.width)
+        m.d.sync += [header_3.eq(header), payload_3.eq(payload)]
+        for lane in range(halfwords):
+            with m.Switch(tags.word_select(lane, 2)):
+                for field, value in (odd if lane % 2 else even).items():
+                    with m.Case(field):
+                        m.d.sync += header_3.word_select(lane, 16).eq(Cat(value[8:], value[:8]))
+        with m.If(~header_here[2]):
+            m.d.sync += header_3.eq(0)
+        with m.If(~payload_here[2]):
+            m.d.sync += payload_3.eq(0)
+        header_4, payload_4 = Signal(g.width), Signal(g.width)
+        m.d.sync += [header_4.eq(header_3), payload_4.eq(payload_3)]
+
+        # --- Meanwhile: the lanes of the checksum's two bytes, and those of the IPv4 header checksum.
+        high_lane = Signal(bits)
+        low_lane = Signal(bits)
+        high_row = entry.csum_pos >> bits
+        low_pos = entry.csum_pos + 1
+        low_row = low_pos >> bits
+        csum_on = Mux(patched, 1, entry.csum)
+        high_here, low_here = Signal(), Signal()
+        m.d.sync += [
+            high_lane.eq(entry.csum_pos[:bits]),
+            low_lane.eq(low_pos[:bits]),
+            high_here.eq(csum_on & (row == high_row)),
+            low_here.eq(csum_on & (row == low_row)),
+        ]
+        csum_at = Signal(size)
+        m.d.sync += [csum_at[lane].eq((high_here & (high_lane == lane)) | (low_here & (low_lane == lane))) for lane in range(size)]
+        csum_at_4 = chain(csum_at, 2, "csum_at")[-1]
+        swap_4 = chain(entry.csum_swap & ~entry.cut, 4, "swap")[-1]
+        ip_on = Mux(entry.cut, ~whole, entry.ip)
+        ip_at = {}
+        for tagged, place in IP_CHECKSUM_AT.items():
+            here = ip_on & (entry.ip_tagged == tagged) & (row == place >> bits)
+            ip_at.setdefault(place % size // 2, []).append(chain(here, 4, f"ip_at_{place}")[-1])
+
+        # --- Clock 5: checksums by place. A checksum at an odd place stands in the lanes the other way round, and so was summed.
+        out = queue.i.payload
+        high, low = self.csum[8:], self.csum[:8]
+        even_byte, odd_byte = Mux(swap_4, low, high), Mux(swap_4, high, low)
+        sent = Signal(g.out)
+        for lane in range(size):
+            byte = header_4.word_select(lane, 8) | payload_4.word_select(lane, 8)
+            if lane // 2 in ip_at:
+                value = self.ip_csum[:8] if lane % 2 else self.ip_csum[8:]
+                byte = Mux(Cat(ip_at[lane // 2]).any(), value, byte)
+            m.d.sync += sent.data.word_select(lane, 8).eq(Mux(csum_at_4[lane], odd_byte if lane % 2 else even_byte, byte))
+            m.d.sync += sent.keep[lane].eq(~ends[4] | (lane <= end_lane[4]))
+        m.d.sync += sent.last.eq(ends[4])
+        m.d.comb += [queue.i.valid.eq(valid[5]), out.eq(sent)]
+        return m
