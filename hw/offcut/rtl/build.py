@@ -3,20 +3,24 @@
 import fcntl
 import functools
 import hashlib
+import importlib.metadata
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from offcut import verilog
+from offcut.config import Config
 
-__all__ = ["BuildError", "cache_directory", "lint", "shared_library"]
+__all__ = ["BuildError", "cache_directory", "engine_verilog", "lint", "shared_library"]
 
+PACKAGE = Path(verilog.__file__).parent
 HARNESS = Path(__file__).with_name("harness.cpp")
 
 VERILATOR_OPTIONS = [
@@ -110,6 +114,17 @@ def shared_library(text: str, *, directory: str | Path | None = None, trace: boo
     return _kept(directory, verilog.TOP, ingredients, ".so", build_library)
 
 
+def engine_verilog(config: Config, *, directory: str | Path | None = None) -> str:
+    """What :func:`offcut.verilog.generate` gives, kept like a library: generating takes seconds.
+
+    The name is a hash of the configuration, of every source file of the package and of Amaranth's version.
+    """
+    sources = sorted(PACKAGE.rglob("*.py"))
+    ingredients = [verilog.switches(config), importlib.metadata.version("amaranth"), sys.version, *(path.read_text() for path in sources)]
+    path = _kept(Path(directory or cache_directory()), verilog.TOP, ingredients, ".v", lambda new: new.write_text(verilog.generate(config)))
+    return path.read_text()
+
+
 def lint(text: str) -> str:
     """What ``verilator --lint-only -Wall`` says about Verilog ``text``: an empty string if nothing."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -119,7 +134,7 @@ def lint(text: str) -> str:
     return run.stderr.replace(scratch + os.sep, "") if run.returncode else ""
 
 
-def _kept(directory: Path, kind: str, ingredients: Iterable[str], suffix: str, build: Callable[[Path], None]) -> Path:
+def _kept(directory: Path, kind: str, ingredients: Iterable[str], suffix: str, build: Callable[[Path], object]) -> Path:
     """The path ``directory/kind-hash``, which ``build`` makes if it is not there."""
     digest = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:24]
     path = directory / f"{kind}-{digest}{suffix}"

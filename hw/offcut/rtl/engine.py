@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from offcut import verilog
 from offcut.config import Config
-from offcut.rtl.build import shared_library
+from offcut.rtl.build import engine_verilog, shared_library
 
 __all__ = ["ContractViolation", "Engine", "Hang", "Request", "Reset", "Result", "Span"]
 
@@ -191,7 +191,7 @@ class Engine:
     """
 
     def __init__(self, config: Config, *, build_dir: str | Path | None = None, dut: str | None = None, trace: bool = False):
-        text = verilog.generate(config) if dut is None else dut
+        text = engine_verilog(config, directory=build_dir) if dut is None else dut
         ports = verilog.ports(text)
         if ports["s_axis_tdata"].width != config.width:
             raise ValueError(f"The Verilog is {ports['s_axis_tdata'].width} bits wide, the configuration {config.width}")
