@@ -48,7 +48,7 @@ def _packet(frame: bytes, options: Options) -> _Packet | None:
     """The frame's IPv4 packet, behind at most one tag; None if there is none, or its header makes no sense."""
     tags = Vlan.BYTES if Ethernet.TYPE.of(frame, 0) == ETHERTYPE_VLAN else 0
     l3 = Ethernet.BYTES + tags
-    if Ethernet.TYPE.of(frame, tags) != ETHERTYPE_IPV4 or len(frame) < l3 + Ipv4.LEAST_BYTES:
+    if Ethernet.TYPE.of(frame, tags) != ETHERTYPE_IPV4:
         return None
     version, ihl = divmod(Ipv4.VERSION_IHL.of(frame, l3), 16)
     l4 = l3 + 4 * ihl
@@ -76,7 +76,7 @@ def _fills(frame: bytes, packet: _Packet) -> tuple[Fill, ...]:
     if packet.protocol == PROTOCOL_TCP and l4 + Tcp.LEAST_BYTES <= end:
         initial = pseudo_sum(frame, l3, PROTOCOL_TCP) + end - l4
         return (ip_header, Fill(l4, end, l4 + Tcp.CHECKSUM.offset, initial))
-    if packet.protocol == PROTOCOL_UDP and l4 + Udp.BYTES <= end:
+    if packet.protocol == PROTOCOL_UDP:
         length = Udp.LENGTH.of(frame, l4)
         has_checksum = Udp.CHECKSUM.of(frame, l4) != 0
         if has_checksum and Udp.BYTES <= length <= end - l4:
