@@ -54,6 +54,7 @@ class Bench:
         self.rules = StreamRules(dut, "m_axis", dut.clk, dut.rst)
         self.board = Scoreboard()
         self.beats_in = 0
+        self.number = 0  # of requests since the bench was made, so that one of the generator's can be had again by its number
         self.sent = 0
         cocotb.start_soon(self._count_beats_in())
         self.strobes = Counter()
@@ -126,7 +127,8 @@ class Bench:
     async def _send(self, cases, keeps):
         self.source.queue_occupancy_limit_frames = QUEUED_FRAMES
         for index, case in enumerate(cases):
-            self.current = f"{index} ({case.note})"
+            self.current = f"{self.number} ({case.note})"
+            self.number += 1
             self.board.expect(f"request {self.current}", *self.expect(case))
             self.sent += 1
             await self.source.send_case(case, keeps.get(index))

@@ -118,17 +118,17 @@ def run(module, *, verilog, top, tests=None, simulator="verilator", settings=Non
             )
         except (SystemExit, RuntimeError) as error:
             raise SimulationFailed(f"{simulator} stopped: {error}\n{_end_of(log)}") from None
-    return _judge(results, log, tests)
+    return _judge(results, log, tests, settings)
 
 
-def _judge(results, log, tests):
+def _judge(results, log, tests, settings):
     """Read the results; a failure, or a test that was asked for and did not run, is an error."""
     if not results.exists():
         raise SimulationFailed(f"The simulation left no results\n{_end_of(log)}")
     cases = list(ElementTree.parse(results).getroot().iter("testcase"))
     failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
     if failed:
-        raise SimulationFailed(f"{', '.join(failed)} failed\n{_end_of(log)}")
+        raise SimulationFailed(f"{', '.join(failed)} failed with the settings {settings}\n{_end_of(log)}")
     missing = set(tests or ()) - {case.get("name") for case in cases}
     if missing or not cases:
         raise SimulationFailed(f"These tests did not run: {', '.join(missing) or 'all'}\n{_end_of(log)}")
