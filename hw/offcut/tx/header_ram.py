@@ -54,7 +54,7 @@ class HeaderRam(wiring.Component):
             write, read = ram.write_port(), ram.read_port()
             m.d.comb += [
                 write.en.eq(self.i.valid & (chunk.index[:part_bits] == part)),
-                write.addr.eq(Cat(chunk.index >> part_bits, chunk.slot)),
+                write.addr.eq(Cat(chunk.index[part_bits:], chunk.slot)),
                 write.data.data.eq(chunk.data),
                 write.data.fields.eq(chunk.fields),
                 read.en.eq(self.take),

@@ -85,7 +85,6 @@ class Joiner(wiring.Component):
         row = Signal(g.row_bits)
         last = row == entry.last_row
         go = self.entries.valid & queue.room & ~entry.void
-        in_header = (row << bits) < entry.header_len
         in_payload = ~entry.cut | (row >= (entry.header_len >> bits))
         m.d.comb += [
             self.begin.eq(go & (row == 0)),
@@ -100,7 +99,11 @@ class Joiner(wiring.Component):
             m.d.sync += row.eq(Mux(last, 0, row + 1))
 
         valid = chain(go, 5, "valid")
-        header_here = chain(in_header, 2, "header_here")
+        header_row, header_lane = entry.header_len >> bits, entry.header_len[:bits]
+        header_bytes = Signal(range(size + 1))
+        m.d.sync += header_bytes.eq(Mux(row < header_row, size, Mux(row == header_row, header_lane, 0)))
+        header_here = Signal(halfwords)
+        m.d.sync += [header_here[lane].eq(header_bytes > 2 * lane) for lane in range(halfwords)]
         payload_here = chain(in_payload, 2, "payload_here")
         whole = entry.first & entry.last
         patched = entry.cut & ~whole
@@ -122,8 +125,8 @@ class Joiner(wiring.Component):
                 for field, value in (odd if lane % 2 else even).items():
                     with m.Case(field):
                         m.d.sync += header_3.word_select(lane, 16).eq(Cat(value[8:], value[:8]))
-        with m.If(~header_here[2]):
-            m.d.sync += header_3.eq(0)
+            with m.If(~header_here[lane]):
+                m.d.sync += header_3.word_select(lane, 16).eq(0)
         with m.If(~payload_here[2]):
             m.d.sync += payload_3.eq(0)
         header_4, payload_4 = Signal(g.width), Signal(g.width)

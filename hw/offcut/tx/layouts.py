@@ -127,7 +127,7 @@ class Geometry:
             "sum_last": position,
             "reach": position,  # bytes that the frame must have: else it is dropped (strict), or passed unchanged
             "strict": 1,
-            "base": 16,  # where the sum starts
+            "base": 17,  # what the sum starts with
             "csum": 1,
             "csum_pos": position,
             "csum_swap": 1,
@@ -142,7 +142,7 @@ class Geometry:
             "identification": 16,
             "flags": 16,  # data offset and flags, as they stand in the header
             "ip_sum": 16,
-            "pseudo": 16,  # what turns the header's partial sum and a segment's length into its pseudo-header
+            "pseudo": 16,  # the part of the sum that a frame leaving in one segment does without
             "header_len": 9,
             "tagged": 1,
         })

@@ -22,7 +22,7 @@ class PayloadSum(wiring.Component):
     push : In(1)
         It is the last one of a unit whose sum is wanted.
     word : In
-    base : In(16)
+    base : In(17)
         What the sum begins with.
     sum : Out(16)
         The oldest sum in the queue.
@@ -42,7 +42,7 @@ class PayloadSum(wiring.Component):
             "first": In(1),
             "push": In(1),
             "word": In(geometry.width),
-            "base": In(16),
+            "base": In(17),
             "sum": Out(16),
             "pop": In(1),
         })
@@ -52,7 +52,7 @@ class PayloadSum(wiring.Component):
         g = self._geometry
 
         values = [halfword(self.word, lane) for lane in range(g.width // 16)]
-        controls = Signal(19)
+        controls = Signal(20)
         m.d.comb += controls.eq(self.valid | (self.first << 1) | (self.push << 2) | (self.base << 3))
         for level, count in enumerate(self._levels):
             sums = [Signal(16 + 2 * (level + 1), name=f"sum_{level}_{n}") for n in range(count)]

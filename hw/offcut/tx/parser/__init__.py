@@ -7,7 +7,7 @@
                 row store                                                                                      └▶ header RAM
 """
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,7 +27,7 @@ WALK = (EthernetStage, Ipv4Stage, TransportOffset, TransportPlace, TransportStag
 
 
 def header_write_layout(geometry):
-    """A chunk of a header on its way into the header RAM: cleared behind the header's end, a field's tag with each halfword."""
+    """A chunk of a header on its way into the header RAM, a field's tag with each halfword. What lies behind the header counts for nothing."""
     return data.StructLayout({
         "slot": range(geometry.slots),
         "index": chunk_layout(geometry)["index"].shape,
@@ -103,15 +103,13 @@ class HeaderParser(wiring.Component):
             self.header.valid.eq(judge.open),
             header.slot.eq(judge.slot),
             header.index.eq(chunk.index),
+            header.data.eq(chunk.data),
             header.fields.eq(chunk.fields),
             planner.sum_ip.eq(sums.ip),
             planner.sum_addresses.eq(sums.addresses),
             planner.sum_l4.eq(sums.l4),
             self.record.eq(planner.record),
         ]
-        for lane in range(g.parse_bits // 16):
-            kept = Mux(chunk.in_header[lane], chunk.data.word_select(lane, 16), 0)
-            m.d.comb += header.data.word_select(lane, 16).eq(kept)
         wiring.connect(m, judge.o, planner.i)
         wiring.connect(m, planner.plan, wiring.flipped(self.plan))
 

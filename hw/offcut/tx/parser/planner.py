@@ -170,14 +170,12 @@ class Planner(wiring.Component):
         # Clocks 5 and 6: folded twice. The first leaves at most 0x1000E, so the second leaves no carry.
         out_5 = later(fold(out_4), "out_5")
         ip_5 = later(fold(ip_4), "ip_5")
-        base_5 = later(base_4, "base_5")
-        out_6 = fold(out_5)[:16]
+        base_5 = later(out_4 + Mux(plans[3].cut, base_4, 0), "base_5")
         ip_6 = fold(ip_5)[:16]
-        auto_5 = ~plans[4].strict
         m.d.sync += [
-            plans[5].base.eq(Mux(plans[4].cut, base_5, Mux(auto_5, out_6, 0))),
+            plans[5].base.eq(Mux(plans[4].cut | ~plans[4].strict, fold(base_5), 0)),
             plans[5].ip_csum.eq(~ip_6),
-            records[5].pseudo.eq(out_6),
+            records[5].pseudo.eq(fold(out_5)),
             records[5].ip_sum.eq(ip_6),
         ]
         return m
