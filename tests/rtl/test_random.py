@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -19,9 +20,14 @@ BLOCK = 1000
 RHYTHMS = (0.0, 0.0, 0.1, 0.5, 0.9, (1, 1), (7, 2), (64, 40))
 
 
-@pytest.fixture(scope="module")
-def engine(width):
+@cache
+def compiled(width):
     return Engine(Config(width=width))
+
+
+@pytest.fixture
+def engine(width):
+    return compiled(width)
 
 
 def drawn(cases):
@@ -48,7 +54,7 @@ def compare(cases, answers, frames, where, complete=True):
         assert len(frames) == len(expected), f"{len(expected) - len(frames)} wire frames are missing at the end, {where}"
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", WIDTHS, scope="module")
 def test_ten_thousand_random_requests_agree_with_the_model(engine, width, seed):
     for cases, rhythm, where in blocks(seed, COUNT, width):
         answers = [answer(case, 9216) for case in cases]
@@ -59,7 +65,7 @@ def test_ten_thousand_random_requests_agree_with_the_model(engine, width, seed):
         assert result.strobes["stat_frame"] == len(cases) and result.strobes["stat_segment"] == len(result.frames), where
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", WIDTHS, scope="module")
 def test_a_reset_in_mid_frame_loses_what_is_in_flight_and_nothing_after_it(engine, width, seed):
     dice = random.Random(seed)
     for cases, rhythm, where in blocks(seed, 2 * BLOCK, width):
@@ -77,7 +83,7 @@ def test_a_reset_in_mid_frame_loses_what_is_in_flight_and_nothing_after_it(engin
             compare(cases[given], answers[given], came, after_it, complete=after is epochs[-1])
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", WIDTHS, scope="module")
 def test_a_beat_with_broken_keep_drops_its_frame_and_no_other(engine, width, seed):
     """What left before the broken beat is the beginning of the right answer; every other frame is as if nothing had been."""
     dice = random.Random(seed)
@@ -111,7 +117,7 @@ def test_a_beat_with_broken_keep_drops_its_frame_and_no_other(engine, width, see
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", WIDTHS, scope="module")
 def test_a_hundred_thousand_random_requests_agree_with_the_model(engine, width, seed):
     for cases, rhythm, where in blocks(f"long {seed}", 10 * COUNT, width):
         answers = [answer(case, 9216) for case in cases]
