@@ -65,7 +65,8 @@ class Whole:
 class Cut:
     """The payload, from byte ``payload`` to byte ``end`` (None: the frame's end), is cut every ``gso_size`` bytes.
 
-    The headers before it, as ``layers`` change them, stand in front of each piece.
+    The headers before it, as ``layers`` change them, stand in front of each piece. The payload is longer than ``gso_size``: else there is
+    nothing to cut.
     """
 
     payload: int
@@ -74,8 +75,7 @@ class Cut:
     layers: tuple[Layer, ...]
 
     def longest(self, frame_bytes: int) -> int:
-        end = frame_bytes if self.end is None else min(self.end, frame_bytes)
-        return self.payload + max(0, min(self.gso_size, end - self.payload))
+        return self.payload + self.gso_size
 
     def frames(self, frame: bytes) -> list[bytes]:
         return list(self._segments(frame))

@@ -44,7 +44,14 @@ def segment(frame: bytes | bytearray | memoryview, vnet_hdr: VirtioNetHdr | None
         If the frame is dropped; its ``reason`` says why.
     """
     frame = bytes(frame)
-    plan = _plan(frame, vnet_hdr or _NO_REQUEST, options)
+    told = options.frame_len or len(frame)
+    try:
+        # What lies behind the end that was told is not looked at: the contradiction comes before it.
+        plan = _plan(frame[:told], vnet_hdr or _NO_REQUEST, options)
+    except Refused as refused:
+        if refused.reason == "truncated" and told != len(frame):
+            raise Refused("length_mismatch", f"{told} bytes were told, the frame has {len(frame)}") from None
+        raise
     _judge_length(frame, plan, options)
     return plan.frames(frame)
 
