@@ -5,7 +5,7 @@ The judgements come in this order; the first that applies is the reason:
 1. there is no such gso_type: ``bad_request``
 2. its feature is not built in: ``disabled``
 3. the request's own numbers: ``bad_request``
-4. the headers: ``bad_header``, ``truncated`` (in auto: ``too_big``)
+4. the headers, as far as the length that was told: ``bad_header``, ``truncated`` if that length is right (in auto: ``too_big``)
 5. the length that was told is not the frame's: ``length_mismatch``
 6. a wire frame would be too long: ``too_long``
 7. the checksum field is not inside the frame: ``bad_request``

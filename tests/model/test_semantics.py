@@ -135,7 +135,10 @@ def test_a_frame_that_ends_before_the_end_of_its_tcp_header_is_truncated(fields)
     l4 = 34 + 4 * ("tag" in fields) + len(fields.get("ip", {}).get("options", b""))
     for length in range(len(frame)):
         assert reason(frame[:length], tso(1000, csum_start=l4)) == "truncated", length
-        assert reason(frame[:length], tso(1000, **NO_CSUM), frame_len=9999) == "truncated", "before the lengths are looked at"
+        assert reason(frame[:length], tso(1000, **NO_CSUM), mtu_max=1) == "truncated", "before mtu_max is looked at"
+        assert reason(frame[:length], tso(1000, **NO_CSUM), frame_len=9999) == "length_mismatch", (
+            "the frame ends before the end that was told"
+        )
     assert reason(frame, tso(1000, csum_start=l4)) is None
 
 
@@ -155,6 +158,9 @@ def test_a_contradiction_counts_from_the_byte_where_it_is_seen(name):
     assert len(frame) == seen
     assert reason(frame, tso(1000)) == "bad_header"
     assert reason(frame[:-1], tso(1000)) == "truncated"
+    assert reason(frame, tso(1000), frame_len=seen) == "bad_header"
+    assert reason(frame, tso(1000), frame_len=seen - 1) == "length_mismatch", "nothing behind the end that was told is looked at"
+    assert reason(frame, tso(1000), frame_len=seen + 1) == "bad_header"
 
 
 # Lengths. n is 3054 bytes: 54 of headers, three segments of 1000.
