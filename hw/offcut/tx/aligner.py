@@ -22,6 +22,7 @@ def word_layout(geometry):
         "last": 1,
         "segment_first": 1,
         "frame_last": 1,
+        "behind": 1,
         "fault": 2,
         "over": 1,  # the frame that leaves would be longer than mtu_max
         "short": 1,  # the frame has ended before plan.reach
@@ -95,6 +96,7 @@ class Aligner(wiring.Component):
             word.last.eq(step.last),
             word.segment_first.eq(step.segment_first),
             word.frame_last.eq(step.frame_last),
+            word.behind.eq(step.behind),
             word.fault.eq(step.fault),
             word.over.eq((step.row > mtu_row) | ((step.row == mtu_row) & (step.high > mtu_lane))),
             word.short.eq(step.frame_last & (last_byte + 1 < plan.reach)),

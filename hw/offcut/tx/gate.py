@@ -66,7 +66,7 @@ class Gate(wiring.Component):
                 self.commit.eq(good & word.last),
                 self.discard.eq(~good),
                 self.summed.eq(good & word.last),
-                self.entry.valid.eq(Mux(good, word.last, word.frame_last & plan.cut)),
+                self.entry.valid.eq(Mux(good, word.last, word.frame_last & plan.cut & ~word.behind)),
                 self.drop.valid.eq(~good & word.frame_last),
             ]
         complete = ~word.short

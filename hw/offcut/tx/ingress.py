@@ -16,8 +16,8 @@ DEFAULT_MTU = 1500
 class Ingress(wiring.Component):
     """Checks every beat, counts its bytes, and cuts a frame off where it breaks the contract.
 
-    Latency 1 clock for rows, 2 for requests; a beat a clock while ``room`` is 1. A beat that breaks the contract leaves as an empty
-    row with its fault, and the rest of its frame is swallowed.
+    Latency 1 clock for rows, 2 for requests; a beat a clock while ``room`` is 1. A beat whose ``tkeep`` breaks the contract leaves as an
+    empty row with its fault; one in which ``tlast`` and frame_len disagree is cut off there. The rest of the frame is swallowed.
 
     Parameters
     ----------
@@ -104,12 +104,15 @@ class Ingress(wiring.Component):
                 swallow.eq(~last & (swallow | faulty)),
             ]
 
+        # Bytes count up to the place where tlast and frame_len first disagree.
+        should_lane = should_end[: g.lane_bits]
+        whole_lanes = Mux(told & end_here & (~last | (lane > should_lane)), should_lane, lane)
         row = self.rows.payload
         m.d.comb += [
             self.rows.valid.eq(valid & ~swallow),
             row.data.eq(data),
             row.end.last.eq(last | faulty),
-            row.end.count.eq(Mux(faulty, 0, lane + 1)),
+            row.end.count.eq(Mux(sound, whole_lanes + 1, 0)),
             row.end.fault.eq(fault),
         ]
 

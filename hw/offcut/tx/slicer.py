@@ -29,6 +29,7 @@ def step_layout(geometry):
         "last": 1,  # of the unit
         "segment_first": 1,
         "frame_last": 1,
+        "behind": 1,  # no word: a fault behind the last unit
         "fault": 2,
         "plan": g.plan,
     })
@@ -87,10 +88,12 @@ class Slicer(wiring.Component):
         head = Signal(g.row_end)
         at_limit = plan.limit & (taken == plan.end_row)
         limit_count = plan.end_lane + 1
+        limited = at_limit & ((limit_count < self.rows.payload.count) | ~self.rows.payload.last)
         m.d.comb += head.eq(self.rows.payload)
-        with m.If(at_limit & ((limit_count < self.rows.payload.count) | ~self.rows.payload.last)):
+        with m.If(limited):
             m.d.comb += [head.last.eq(1), head.count.eq(limit_count)]
         older = Signal(g.row_end)
+        older_limited = Signal()
         older_ends = Signal()  # ... as the wire has it, limit or not
 
         # --- The word: low to high - 1, and where it ends in the window.
@@ -106,7 +109,9 @@ class Slicer(wiring.Component):
         m.d.comb += have.eq(Mux(by_older, older.count, size + newest_count))
         ends = Mux(by_older | back, older.last, needs_head & head.last) & (have <= end)
         high = Mux(ends, have - shift - 1, wanted)
-        fault = Mux(by_older | back, older.fault, head.fault)
+        # A fault behind the limit is no fault of this unit: it is told once the unit is done.
+        fault = Mux(by_older | back, Mux(older_limited, 0, older.fault), Mux(limited, 0, head.fault))
+        owed = Signal()
 
         # --- What this clock does.
         swallow = (plan.drop != Drop.NONE) | drain
@@ -116,7 +121,7 @@ class Slicer(wiring.Component):
         go = Signal()
         header_done = in_header & self.rows.payload.last
         m.d.comb += [
-            go.eq(self.plan.valid & self.room & (self.rows.valid | ~(swallow | in_header | needs_head))),
+            go.eq(self.plan.valid & self.room & (self.rows.valid | owed | ~(swallow | in_header | needs_head))),
             self.rows.ready.eq(go & pop),
             self.plan.ready.eq(go & finish),
         ]
@@ -127,11 +132,13 @@ class Slicer(wiring.Component):
         m.d.comb += [total.eq(shift + plan.step_lane), next_shift.eq(total[:bits]), carry.eq(total[bits])]
 
         emit = Signal()
-        with m.If(swallow):
+        with m.If(owed):
+            m.d.comb += [finish.eq(1), emit.eq(1)]
+        with m.Elif(swallow):
             m.d.comb += [
                 pop.eq(1),
                 finish.eq(self.rows.payload.last),
-                emit.eq(finish & ~drain),
+                emit.eq(finish & (~drain | (head.fault != 0))),
             ]
         with m.Elif(in_header):
             m.d.comb += [
@@ -143,8 +150,8 @@ class Slicer(wiring.Component):
             m.d.comb += emit.eq(1)
             with m.If(ends):
                 m.d.comb += [
-                    pop.eq(needs_head),
-                    finish.eq(Mux(by_older | back, older_ends, self.rows.payload.last)),
+                    pop.eq(needs_head & ~limited),
+                    finish.eq(Mux(by_older | back, older_ends & ~(older_limited & (older.fault != 0)), self.rows.payload.last & ~limited)),
                 ]
             with m.Elif(full):
                 m.d.comb += pop.eq((carry | plan.step_row.less) & ~plan.step_row.more)
@@ -157,6 +164,7 @@ class Slicer(wiring.Component):
                     at.eq(at + 1),
                     taken.eq(taken + 1),
                     older.eq(head),
+                    older_limited.eq(limited),
                     older_ends.eq(self.rows.payload.last),
                 ]
             with m.If(~swallow):
@@ -164,7 +172,7 @@ class Slicer(wiring.Component):
                 with m.If(in_header):
                     m.d.sync += row.eq(row + 1)
                 with m.Elif(ends):
-                    m.d.sync += drain.eq(1)
+                    m.d.sync += [drain.eq(1), owed.eq((by_older | back) & older_ends)]
                 with m.Elif(full):
                     m.d.sync += [
                         shift.eq(next_shift),
@@ -186,6 +194,7 @@ class Slicer(wiring.Component):
                     fresh.eq(1),
                     segment_first.eq(1),
                     drain.eq(0),
+                    owed.eq(0),
                     older.last.eq(0),
                 ]
 
@@ -203,7 +212,8 @@ class Slicer(wiring.Component):
                 step.last.eq(swallow | in_header | ends | full),
                 step.segment_first.eq(segment_first),
                 step.frame_last.eq(swallow | in_header | ends),
-                step.fault.eq(Mux(ends & ~swallow & ~in_header, fault, 0)),
+                step.behind.eq(drain),
+                step.fault.eq(Mux(drain, Mux(owed, older.fault, head.fault), Mux(ends & ~in_header, fault, 0))),
                 step.plan.eq(plan),
             ]
         return m

@@ -68,19 +68,19 @@ class Ipv4Stage(Stage):
         self.carry(m)
         chunk, found = self.i.payload, self.o.payload
 
-        def field(offset):
-            """Whether the field stands in this chunk, and its value."""
+        def field(offset, count=2):
+            """Whether the field's first bytes stand in this chunk, and its value."""
             index, lane = self.stands(UNTAGGED + offset)
             tagged_index, tagged_lane = self.stands(TAGGED + offset)
             here = Mux(
                 chunk.tagged,
-                (chunk.index == tagged_index) & self.holds(tagged_lane),
-                (chunk.index == index) & self.holds(lane),
+                (chunk.index == tagged_index) & self.holds(tagged_lane, count),
+                (chunk.index == index) & self.holds(lane, count),
             )
             value = Mux(chunk.tagged, halfword(chunk.data, tagged_lane), halfword(chunk.data, lane))
             return self.i.valid & chunk.ipv4 & here, value
 
-        here, value = field(Ipv4.VERSION_IHL)
+        here, value = field(Ipv4.VERSION_IHL, 1)
         with m.If(here):
             m.d.sync += [found.version_ihl.eq(value[8:16]), found.version_seen.eq(1)]
         here, value = field(Ipv4.TOTAL_LENGTH)
@@ -174,7 +174,7 @@ class TransportStage(Stage):
 
         for name, offset in (("word2", Tcp.SEQUENCE_HIGH), ("word3", Tcp.SEQUENCE_LOW), ("flags", Tcp.FLAGS), ("csum", Tcp.CHECKSUM)):
             for lane in range(lanes):
-                with m.If(self.i.valid & l4_field(offset, lane) & self.holds(lane)):
+                with m.If(self.i.valid & l4_field(offset, lane) & self.holds(lane, 1)):
                     m.d.sync += found[name].eq(halfword(chunk.data, lane))
                     if name == "flags":
                         m.d.sync += found.flags_seen.eq(1)

@@ -62,9 +62,9 @@ class Stage(wiring.Component):
             with m.If(self.i.payload.first):
                 m.d.sync += [self.o.payload[name].eq(0) for name in self._facts]
 
-    def holds(self, lane):
-        """Whether both bytes of a lane belong to the frame."""
-        return self.i.payload.count >= 2 * lane + 2
+    def holds(self, lane, count=2):
+        """Whether the first bytes of a lane, one or both, belong to the frame."""
+        return self.i.payload.count >= 2 * lane + count
 
     def stands(self, halfword_index):
         """Chunk index and lane of a halfword whose place in the frame is constant."""
