@@ -54,6 +54,11 @@ def compare(cases, answers, frames, where, complete=True):
         assert len(frames) == len(expected), f"{len(expected) - len(frames)} wire frames are missing at the end, {where}"
 
 
+def compare_drops(answers, dropped, where):
+    expected = Counter(reason for _, reason in answers if reason)
+    assert dropped == expected, f"dropped {dropped}, expected {dict(expected)}, {where}"
+
+
 @pytest.mark.parametrize("width", WIDTHS, scope="module")
 def test_ten_thousand_random_requests_agree_with_the_model(engine, width, seed):
     for cases, rhythm, where in blocks(seed, COUNT, width):
