@@ -10,6 +10,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from offcut.config import Config
+from offcut.tx.layouts import Geometry
 
 __all__ = ["ENGINE", "OutOfContext", "build", "fingerprint", "parse_arguments", "to_rtlil"]
 
@@ -30,8 +31,8 @@ def parse_arguments(text):
 def build(name, arguments, config):
     """The component called ``module:Class``.
 
-    A constructor parameter named ``config`` gets ``config``, and one named as a field of it (``width``, ``mtu_max``) that field,
-    unless ``arguments`` says otherwise.
+    A constructor parameter named ``config`` gets ``config``, one named ``geometry`` what follows from it, and one named as a field of it
+    (``width``, ``mtu_max``) that field, unless ``arguments`` says otherwise.
 
     Raises
     ------
@@ -43,7 +44,7 @@ def build(name, arguments, config):
         make = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"There is no component {name!r}: {error}") from None
-    known = {"config": config, **{field: getattr(config, field) for field in Config.__dataclass_fields__}}
+    known = {"config": config, "geometry": Geometry(config), **{field: getattr(config, field) for field in Config.__dataclass_fields__}}
     taken = {p: known[p] for p in inspect.signature(make).parameters if p in known}
     component = make(**{**taken, **arguments})
     if not isinstance(component, wiring.Component):

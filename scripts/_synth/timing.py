@@ -49,8 +49,14 @@ def _path(steps, names, cells):
     for step, wire in zip(steps[::2], [*steps[1::2], None], strict=True):
         cell = step["to"]["cell"]
         yield {
-            "cell": cells.get(cell, {"type": "CCU2C" if "CCU2C" in cell else "cell"})["type"],
+            "cell": _type(cell, cells),
             "name": names.of_net(wire["net"]) if wire else names.of_register(cell),
             "ns": round(step["delay"], 2),
             "wire_ns": round(wire["delay"], 2) if wire else 0,
         }
+
+
+def _type(cell, cells):
+    """The type of a cell, also of one that nextpnr made out of a carry or memory cell and named after it, behind a ``$``."""
+    own = cell if cell in cells else cell.rpartition("$")[0]
+    return cells[own]["type"] if own in cells else next((kind for kind in ("CCU2C", "TRELLIS_DPR16X4") if kind in cell), "cell")
