@@ -99,12 +99,13 @@ def test_pcapng_is_read_with_its_resolution_and_other_blocks_are_passed_over(rec
     old = block(order, 2, struct.pack(order + "HH4I", 0, 0, ticks >> 32, ticks & 0xFFFFFFFF, 61, 61) + padded(frame))
     statistics = block(order, 5, bytes(12))
     path = tmp_path / "in.pcapng"
-    path.write_bytes(section + interface + enhanced + statistics + simple + old + section + interface + enhanced)
+    other_section = section + block(order, 1, struct.pack(order + "HHI", 1, 0, 1514))
+    path.write_bytes(section + interface + enhanced + statistics + simple + old + other_section + interface + simple)
     assert [(record.number, record.time_ns, record.data) for record in records(path)] == [
         (1, time_ns, frame),
         (2, 0, frame),
         (3, time_ns, frame),
-        (4, time_ns, frame),
+        (4, 0, frame),
     ]
 
 
@@ -123,6 +124,11 @@ def test_a_super_frame_of_64_kib_is_read_whole(offcut, pcap, records, tmp_path):
     )
     assert offcut("segment", pcap([((1, 0), frame)]), "-o", tmp_path / "out.pcap").status == 0
     assert b"".join(record.data[54:] for record in records(tmp_path / "out.pcap")) == payload
+
+
+def test_a_super_frame_of_512_kib_is_read_whole(pcap, records):
+    frame = bytes(range(256)) * 2048
+    assert [record.data for record in records(pcap([((1, 0), frame), ((2, 0), FRAME)]))] == [frame, FRAME]
 
 
 def test_a_smaller_mtu_gives_more_segments(offcut, capture, records, tmp_path):

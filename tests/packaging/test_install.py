@@ -1,5 +1,6 @@
 """Wheel and editable install: what is in them, and that they work in a virtual environment that has nothing else."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -76,21 +77,51 @@ def test_it_is_imported_from_where_it_should_be(bare, kind):
         assert Path(path).is_relative_to(home)
 
 
-def test_the_command_cuts_a_capture_by_the_model(bare):
+@pytest.fixture
+def with_capture(bare):
+    """Give the environment what the extra `capture` names, by links to what these tests run with."""
+    (site,) = bare.folder.glob("lib/python*/site-packages")
+    links = [site / name for name in ("scapy", "tqdm")]
+    for link in links:
+        link.symlink_to(Path(importlib.util.find_spec(link.name).origin).parent)
+    yield
+    for link in links:
+        link.unlink()
+
+
+def test_the_command_cuts_a_capture_by_the_model(bare, with_capture):
     ran = bare.run("offcut", "segment", ROOT / "tests" / "data" / "bulk.pcap", "-o", "wire.pcap")
     assert (ran.returncode, ran.stderr) == (0, "")
     assert (bare.folder / "wire.pcap").stat().st_size == (ROOT / "tests" / "data" / "bulk.wire.pcap").stat().st_size
 
 
-@pytest.mark.parametrize(
-    "command", [["verilog"], ["segment", "--engine", "rtl", ROOT / "tests" / "data" / "bulk.pcap"]], ids=["verilog", "rtl"]
-)
-def test_what_needs_an_extra_says_which(bare, command):
+CAPTURE = ROOT / "tests" / "data" / "bulk.pcap"
+NEEDS = {
+    "verilog": (["verilog"], "needs amaranth; install it with: pip install 'offcut[gateware]'"),
+    "model": (["segment", CAPTURE], "needs tqdm; install it with: pip install 'offcut[capture]'"),
+    "rtl": (["segment", CAPTURE, "--engine", "rtl"], "needs tqdm; install it with: pip install 'offcut[rtl]'"),
+}
+
+
+@pytest.mark.parametrize("command, words", NEEDS.values(), ids=NEEDS)
+def test_what_needs_an_extra_says_which(bare, command, words):
     ran = bare.run("offcut", *command, "-o", "out")
     assert ran.returncode == 1
-    assert ran.stderr.count("\n") == 1
-    assert "amaranth" in ran.stderr and "pip install 'offcut[" in ran.stderr
+    assert ran.stderr.count("\n") == 1 and words in ran.stderr
     assert not (bare.folder / "out").exists()
+
+
+def test_the_rtl_engine_says_what_it_needs_where_captures_can_be_read(bare, with_capture):
+    ran = bare.run("offcut", "segment", CAPTURE, "--engine", "rtl", "-o", "out")
+    assert ran.returncode == 1
+    assert ran.stderr.count("\n") == 1 and "amaranth" in ran.stderr and "pip install 'offcut[rtl]'" in ran.stderr
+    assert not (bare.folder / "out").exists()
+
+
+@pytest.mark.parametrize("command", [["--help"], ["segment", "--help"], ["--version"], ["features"]], ids=" ".join)
+def test_help_needs_no_extra(bare, command):
+    ran = bare.run("offcut", *command)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_the_version_is_written_once(bare):

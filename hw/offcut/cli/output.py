@@ -23,6 +23,10 @@ class Output:
         with _explained(self._name):
             self._file.write(data)
 
+    def flush(self) -> None:
+        with _explained(self._name):
+            self._file.flush()
+
 
 @contextmanager
 def replacing(name: str) -> Iterator[Output]:

@@ -1,21 +1,25 @@
 """``offcut segment``: cut the frames of a capture."""
 
 import argparse
+import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from offcut.cli import configuration
-from offcut.cli.capture import PcapWriter, Record, read_capture
 from offcut.cli.compare import check_against_model
 from offcut.cli.engines import ENGINES, Model, Request, Result
 from offcut.cli.errors import CommandError, reason
 from offcut.cli.output import replacing
 from offcut.cli.picture import draw
-from offcut.cli.progress import Progress
 from offcut.cli.report import Report
 from offcut.config import Config
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from offcut.cli.capture import Record
 
 __all__ = ["add_parser", "run"]
 
@@ -79,6 +83,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(args: argparse.Namespace) -> None:
+    extra = "rtl" if args.engine == "rtl" else "capture"
+    try:  # not at the top: the other commands work without them
+        from tqdm import tqdm
+
+        from offcut.cli.capture import PcapWriter, read_capture
+    except ModuleNotFoundError as error:
+        raise CommandError(f"reading a capture needs {error.name}; install it with: pip install 'offcut[{extra}]'") from None
+
     config = configuration.config(args)
     mtu = _mtu(args, config)
     if args.check and args.engine == "model":
@@ -91,11 +103,10 @@ def run(args: argparse.Namespace) -> None:
         source = stack.enter_context(_open(args.input))
         writer = PcapWriter(stack.enter_context(replacing(args.output)))
         picture = stack.enter_context(replacing(args.picture)) if args.picture else None
-        progress = stack.enter_context(Progress())
+        progress = stack.enter_context(tqdm(desc=f"preparing the {args.engine} engine", unit=" frames", leave=False, disable=None))
 
         records = read_capture(source, args.input, ethernet=not args.vnet_hdr)
         first = next(records, None)  # a wrong file is found before an engine is built for it
-        progress.show(f"preparing the {args.engine} engine", now=True)
         engine = ENGINES[args.engine](config, auto=not args.vnet_hdr, mtu=mtu)
         model = Model(config, auto=not args.vnet_hdr, mtu=mtu)
         report = Report(args.engine, config.width if args.engine == "rtl" else None)
@@ -103,9 +114,9 @@ def run(args: argparse.Namespace) -> None:
 
         for batch in _batches(first, records):
             requests = [_request(record, header_bytes, args.input) for record in batch]
-            result = engine.run(requests, _shown(progress, "frames in", report.frames_in))
+            result = engine.run(requests, _shown(progress, "cutting", report.frames_in))
             if args.check:
-                expected = model.run(requests, _shown(progress, "frames checked", report.frames_in))
+                expected = model.run(requests, _shown(progress, "checking", report.frames_in))
                 check_against_model(requests, result, expected, [record.number for record in batch])
             for origin, frame in zip(result.origins, result.frames, strict=True):
                 writer.write(batch[origin].time_ns, frame)
@@ -127,8 +138,10 @@ def run(args: argparse.Namespace) -> None:
         print(f"One super-frame and its {len(most.segments)} segments: {args.picture}")
 
 
-def _shown(progress: Progress, what: str, before: int) -> Callable[[int], None]:
-    return lambda done: progress.show(f"{before + done:,} {what}")
+def _shown(progress: "tqdm[Any]", what: str, before: int) -> Callable[[int], None]:
+    """Tell how far an engine is in this batch."""
+    progress.set_description(what)
+    return lambda done: progress.update(before + done - progress.n)
 
 
 def _mtu(args: argparse.Namespace, config: Config) -> int:
@@ -147,7 +160,7 @@ def _mtu(args: argparse.Namespace, config: Config) -> int:
     return int(args.mtu)
 
 
-def _open(name: str) -> BinaryIO:
+def _open(name: str) -> io.BufferedReader:
     try:
         if os.path.isdir(name):
             raise IsADirectoryError(0, "it is a directory; name a capture in it")
@@ -156,7 +169,7 @@ def _open(name: str) -> BinaryIO:
         raise CommandError(f"cannot read {name}: {reason(error)}") from None
 
 
-def _batches(first: Record | None, records: Iterator[Record]) -> Iterator[list[Record]]:
+def _batches(first: "Record | None", records: "Iterator[Record]") -> "Iterator[list[Record]]":
     batch = [first] if first else []
     size = 0
     for record in records:
@@ -169,7 +182,7 @@ def _batches(first: Record | None, records: Iterator[Record]) -> Iterator[list[R
         yield batch
 
 
-def _request(record: Record, header_bytes: int, name: str) -> Request:
+def _request(record: "Record", header_bytes: int, name: str) -> Request:
     if len(record.data) <= header_bytes > 0:
         raise CommandError(
             f"{name}: record {record.number} has {len(record.data)} bytes, which leaves no frame behind a virtio_net_hdr of {header_bytes}; "
