@@ -13,12 +13,14 @@ PACKAGE = Path(offcut_model.__file__).parent
 
 CUT_A_FRAME = """
 import sys
+
+before = set(sys.modules)  # a distribution's sitecustomize may have imported what it likes
 from offcut_model import VirtioNetHdr, segment
 
 frame = bytes.fromhex("0200000000010200000000020800" "4500000000014000400600000a0000010a000002" "9c400050000000010000000250100200" "00000000")
 wire = segment(frame + bytes(3000), VirtioNetHdr(gso_type=1, gso_size=1000))
 print([len(one) for one in wire])
-strangers = {name.partition(".")[0] for name in sys.modules} - set(sys.stdlib_module_names) - {"offcut_model", "__main__"}
+strangers = {name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names) - {"offcut_model", "__main__"}
 print(sorted(name for name in strangers if getattr(sys.modules[name], "__file__", None)))
 """
 
