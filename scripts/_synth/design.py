@@ -5,7 +5,7 @@ import hashlib
 import importlib
 import inspect
 
-from amaranth import Cat, ClockDomain, ClockSignal, Elaboratable, Module, ResetSignal, Signal
+from amaranth import Cat, ClockDomain, ClockSignal, Const, Elaboratable, Module, ResetSignal, Signal, Value
 from amaranth.back import rtlil
 from amaranth.lib import wiring
 
@@ -52,9 +52,20 @@ def build(name, arguments, config):
     return component
 
 
-def to_rtlil(component, ports=None):
-    """RTLIL text of ``component`` as module ``top``. Without source lines, so that a moved comment does not make it a new design."""
-    return rtlil.convert(component, name="top", ports=ports, emit_src=False)
+def to_rtlil(design):
+    """RTLIL text of ``design`` as module ``top``. Without source lines, so that a moved comment does not make it a new design."""
+    if isinstance(design, wiring.Component):
+        ports = {"__".join(map(str, path)): (port, None) for path, _flow, port in _ports(design)}
+    else:
+        ports = design.ports
+    return rtlil.convert(design, name="top", ports=ports, emit_src=False)
+
+
+def _ports(component):
+    """Path, flow and signal of each port; a ``ready`` or ``valid`` that is always 1 is a constant and no port."""
+    for path, member, port in component.signature.flatten(component):
+        if not isinstance(signal := Value.cast(port), Const):
+            yield path, member.flow, signal
 
 
 def fingerprint(text):
@@ -83,22 +94,22 @@ class OutOfContext(Elaboratable):
         m.submodules.dut = dut = self._component
 
         flows = {wiring.In: [], wiring.Out: []}
-        for _path, member, value in dut.signature.flatten(dut):
-            flows[member.flow].append(value.as_value() if hasattr(value, "as_value") else value)
+        for _path, flow, port in _ports(dut):
+            flows[flow].append(port)
         inputs, outputs = Cat(*flows[wiring.In]), Cat(*flows[wiring.Out])
 
-        feed = Signal(len(inputs) + 1)
-        taken = Signal(len(outputs))
+        inlet = Signal(len(inputs) + 1)
+        outlet = Signal(len(outputs))
         fold = Signal(len(outputs))
         m.d.comb += [
             ClockSignal("sync").eq(self.clk),
             ClockSignal("scan").eq(self.clk),
-            Cat(inputs, ResetSignal("sync")).eq(feed),
+            Cat(inputs, ResetSignal("sync")).eq(inlet),
             self.scan_out.eq(fold[0]),
         ]
         m.d.scan += [
-            feed.eq(Cat(feed[1:], self.scan_in)),
-            taken.eq(outputs),
-            fold.eq(taken ^ Cat(fold[1:], self.scan_in)),
+            inlet.eq(Cat(inlet[1:], self.scan_in)),
+            outlet.eq(outputs),
+            fold.eq(outlet ^ Cat(fold[1:], self.scan_in)),
         ]
         return m
