@@ -10,11 +10,12 @@ from offcut.config import Config
 from offcut.rtl import Engine, Request, Reset, engine
 
 RHYTHMS = {
-    "full speed": (0.0, 0.0),
-    "random idle": (0.5, 0.0),
-    "random stalls": (0.0, 0.5),
-    "both": (0.3, 0.7),
-    "bursts": ((5, 3), (1, 4)),
+    "full speed": {},
+    "random idle": {"source_idle": 0.5},
+    "random stalls": {"sink_stall": 0.5},
+    "both": {"source_idle": 0.3, "sink_stall": 0.7},
+    "bursts": {"source_idle": (5, 3), "sink_stall": (1, 4)},
+    "a sink that waits": {"shy": True},
 }
 
 
@@ -27,9 +28,8 @@ def frames(seed, count, most=400):
 @pytest.mark.parametrize("rhythm", RHYTHMS)
 @pytest.mark.parametrize("garbage", (True, False), ids=("garbage", "clean"))
 def test_every_frame_comes_back_in_order_under_any_rhythm(standin_engine, width, rhythm, garbage, seed):
-    idle, stall = RHYTHMS[rhythm]
     sent = frames(seed, 300)
-    result = standin_engine(width).run(map(Request, sent), source_idle=idle, sink_stall=stall, garbage=garbage, seed=seed)
+    result = standin_engine(width).run(map(Request, sent), garbage=garbage, seed=seed, **RHYTHMS[rhythm])
     beats = sum(-(-len(frame) * 8 // width) for frame in sent)
     assert result.frames == sent
     assert (result.frames_in, result.frames_out) == (300, 300)

@@ -38,7 +38,8 @@ def blocks(seed, count, width):
     """Random cases in blocks, each with its own arguments for a run, and what to say of a failure."""
     dice = random.Random(seed)
     for start in range(0, count, BLOCK):
-        rhythm = {"source_idle": dice.choice(RHYTHMS), "sink_stall": dice.choice(RHYTHMS), "seed": dice.getrandbits(32)}
+        rhythm = {"source_idle": dice.choice(RHYTHMS), "sink_stall": dice.choice(RHYTHMS), "shy": dice.random() < 0.1}
+        rhythm["seed"] = dice.getrandbits(32)
         yield list(requests(seed, min(BLOCK, count - start), width=width, start=start)), rhythm, f"requests({seed}, ..., start={start})"
 
 

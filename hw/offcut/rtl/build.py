@@ -36,7 +36,7 @@ VERILATOR_OPTIONS = [
     "-Wno-lint",
 ]
 COMPILER_OPTIONS = [
-    *("-std=c++20", "-O2", "-fPIC", "-w", "-fvisibility=hidden", "-fvisibility-inlines-hidden"),
+    *("-std=c++20", "-O3", "-fPIC", "-w", "-fvisibility=hidden", "-fvisibility-inlines-hidden"),
     "-fno-gnu-unique",  # several engines live in one process: none may share the other's static variables
     *("-DVL_TIME_CONTEXT", "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0"),
 ]
@@ -86,7 +86,7 @@ def shared_library(text: str, *, directory: str | Path | None = None, trace: boo
     directory = Path(directory or cache_directory())
     verilator, compiler = _verilator(), _Compiler()
     ports = verilog.ports(text)
-    source = {"dut.v": _random_power_up(text), "ports.h": _ports_header(ports)}
+    source = {"dut.v": _random_power_up(text), "bench.v": _registered_inputs(ports), "ports.h": _ports_header(ports)}
     tools = [verilator.version, compiler.version, f"trace={trace}", *COMPILER_OPTIONS, *LINK_OPTIONS]
 
     def build_runtime(target: Path) -> None:
@@ -100,8 +100,8 @@ def shared_library(text: str, *, directory: str | Path | None = None, trace: boo
             scratch = Path(folder)
             for name, content in source.items():
                 (scratch / name).write_text(content)
-            options = [*VERILATOR_OPTIONS, *(["--trace-vcd"] if trace else []), "--top-module", verilog.TOP, "--prefix", "Vdut"]
-            verilator.run([*options, "--Mdir", scratch, scratch / "dut.v"])
+            options = [*VERILATOR_OPTIONS, *(["--trace-vcd"] if trace else []), "--top-module", "bench", "--prefix", "Vdut"]
+            verilator.run([*options, "--Mdir", scratch, scratch / "bench.v", scratch / "dut.v"])
             parts = sorted(path.name for path in scratch.glob("Vdut*.cpp"))
             model = scratch / "model.cpp"  # one unit: the harness and the model are optimised as a whole
             model.write_text("".join(f'#include "{name}"\n' for name in [*parts, "harness.cpp"]))
@@ -214,6 +214,21 @@ def _random_power_up(text: str) -> str:
     """Takes power-up values away, so that Verilator draws them: whatever then works, works from reset alone. ROMs keep their contents."""
     text = re.sub(r"^  initial for .*\n", "", text, flags=re.M)
     return re.sub(r"^(  reg [^=;\n]*?) *= [^;\n]+;$", r"\1 ;", text, flags=re.M)
+
+
+def _registered_inputs(ports: Mapping[str, verilog.Port]) -> str:
+    """A module ``bench`` with the engine's ports, a flip-flop in front of every input but the clock: no logic then hangs on a pin, and a clock
+    is evaluated once."""
+    lines = []
+    for port in ports.values():
+        registered = port.direction == "input" and port.name != "clk"
+        lines.append(f"  {port.direction} [{port.width - 1}:0] {port.name};")
+        if registered:
+            lines.append(f"  reg [{port.width - 1}:0] {port.name}_q; always @(posedge clk) {port.name}_q <= {port.name};")
+    pins = ", ".join(
+        f".{port.name}({port.name}{'_q' if port.direction == 'input' and port.name != 'clk' else ''})" for port in ports.values()
+    )
+    return "\n".join([f"module bench({', '.join(ports)});", *lines, f"  {verilog.TOP} {verilog.TOP} ({pins});", "endmodule", ""])
 
 
 def _ports_header(ports: Mapping[str, verilog.Port]) -> str:

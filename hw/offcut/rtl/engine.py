@@ -148,6 +148,7 @@ class _Settings(ctypes.Structure):
         ("sink", _Rhythm),
         ("quiet_limit", ctypes.c_uint64),
         ("frame_limit", ctypes.c_uint64),
+        ("shy", ctypes.c_uint64),
         ("garbage", ctypes.c_uint64),
         ("reset_at", ctypes.POINTER(ctypes.c_uint64)),
         ("resets", ctypes.c_uint64),
@@ -214,6 +215,7 @@ class Engine:
         mtu: int = 0,
         source_idle: Rhythm = 0.0,
         sink_stall: Rhythm = 0.0,
+        shy: bool = False,
         seed: int = 0,
         reset_at: Sequence[int] = (),
         garbage: bool = True,
@@ -233,6 +235,8 @@ class Engine:
             ``cfg_auto`` and ``cfg_mtu``.
         source_idle, sink_stall : float or (int, int)
             When the source offers no beat, when the sink is not ready.
+        shy : bool
+            The sink is ready only when a beat waited in the clock before, as AXI4-Stream allows; shows an engine that waits for it.
         seed : int
             Of all that is random: pauses, noise, the registers' first values.
         reset_at : sequence of int
@@ -249,7 +253,7 @@ class Engine:
         progress : callable, optional
             Called now and then with the requests given and the clocks run so far.
         trace : path, optional
-            A VCD file to write; only for an engine compiled with ``trace``.
+            A VCD file to write, in it the engine as ``offcut_tx``; only if compiled with ``trace``. A clock takes 6.4 ns.
 
         Raises
         ------
@@ -274,6 +278,7 @@ class Engine:
             sink=_rhythm(sink_stall, "sink_stall"),
             quiet_limit=QUIET_CLOCKS,
             frame_limit=self.config.mtu_max,
+            shy=shy,
             garbage=garbage,
             reset_at=reset_array,
             resets=len(clocks),
