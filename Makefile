@@ -10,7 +10,7 @@ CAPTURE ?= tests/data/bulk.pcap
 WIDTH ?= 64
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-long lint format bench synth mutate captures lock clean
+.PHONY: help venv demo test test-long lint format bench synth mutate picture captures lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,9 +30,12 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+DEMO = offcut segment $(CAPTURE) --engine rtl --width $(WIDTH) --check --picture build/demo/superframe.svg -o build/demo/wire.pcap
+
 demo: $(READY) ## cut a real capture by the RTL engine, check it against the model, draw a super-frame (CAPTURE=, WIDTH=)
 	@mkdir -p build/demo
-	$(ACTIVE) offcut segment $(CAPTURE) --engine rtl --width $(WIDTH) --check --picture build/demo/super-frame.svg -o build/demo/wire.pcap
+	@echo "$(DEMO)"; echo "(The first time, the gateware is compiled; that takes up to a minute.)"; echo
+	@$(ACTIVE) $(DEMO)
 
 test: $(READY) lint ## lint, then all tests but the long campaign
 	$(ACTIVE) python -m pytest -n 2
@@ -57,6 +60,9 @@ synth: $(READY) ## area by block, critical path and routed speed (WIDTH=)
 
 mutate: $(READY) ## plant each fault of scripts/mutations.toml and see a test find it
 	$(ACTIVE) python scripts/mutate
+
+picture: $(READY) ## draw docs/images/superframe.svg again
+	$(ACTIVE) offcut segment tests/data/bulk.pcap --picture docs/images/superframe.svg -o /dev/null
 
 captures: $(READY) ## record tests/data again from Linux senders in network namespaces (root)
 	$(BIN)/python scripts/make_captures tests/data

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,8 @@ from offcut.cli.errors import CommandError
 from offcut_model import Options, segment
 
 KEYS = {"frames_in", "frames_out", "bytes_in", "bytes_out", "dropped", "engine", "width", "clocks", "beats"}
+
+DOCS_PICTURE = Path(__file__).parents[2] / "docs" / "images" / "superframe.svg"
 
 FRAME = bytes(12) + b"\x08\x06" + bytes(46)
 IPV4_ICMP = bytes.fromhex("020000000002020000000001080045000ba00000400040010000" + "0a0000010a000002") + bytes(2956)
@@ -152,6 +155,11 @@ def test_the_picture_shows_the_super_frame_with_most_segments(offcut, capture, t
     assert "One super-frame, 22 segments" in picture
     for label in ("Segment 1 of 22", "Segment 22 of 22", "18 more like these", "IPv4 checksum", "+ 1,448"):
         assert f">{label}<" in picture
+
+
+def test_the_picture_in_the_docs_is_what_the_command_draws(offcut, capture, tmp_path):
+    offcut("segment", capture("bulk"), "-o", tmp_path / "out.pcap", "--picture", tmp_path / "out.svg")
+    assert (tmp_path / "out.svg").read_text() == DOCS_PICTURE.read_text(), "`make picture` draws it again"
 
 
 A, B = bytes(60), bytes(59) + b"\1"

@@ -3,7 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from socket import IPPROTO_TCP
 from typing import NamedTuple
+
+from offcut_model import checksum
 
 __all__ = ["draw"]
 
@@ -17,7 +20,11 @@ BAR_HEIGHT = 16
 TITLE_HEIGHT = 92
 NOTES = MARGIN + LABEL + BYTES_PER_ROW * CELL_WIDTH + 26
 
-SLICE_COLOURS = ("#4e79a7", "#76b7b2", "#59a14f", "#edc948", "#f28e2b", "#e15759", "#b07aa1", "#9c755f")
+FIRST_HUE, LAST_HUE = 205, 345
+"""The slices of the payload run through these hues, in degrees."""
+
+NUMBERED_WIDTH = 22
+"""The narrowest slice that has room for its number."""
 
 STYLE = """
   text { font-family: system-ui, "Segoe UI", "DejaVu Sans", sans-serif; fill: #24292f; }
@@ -34,6 +41,8 @@ STYLE = """
   .cell { fill: #f6f8fa; stroke: #eaeef2; }
   .changed { fill: #ffdf80; stroke: #d4a72c; }
   .track { fill: #f0f2f5; }
+  .slice { font-size: 10.5px; font-weight: 600; fill: #ffffff; text-anchor: middle; }
+  .span { font-size: 10.5px; fill: #57606a; }
 """
 
 
@@ -103,8 +112,8 @@ def draw(frame: bytes, segments: Sequence[bytes]) -> str:
         y += height + GAP
 
     title = f"One super-frame, {len(segments)} segments"
-    story = f"{len(frame):,} bytes go in, {sum(map(len, segments)):,} come out. Header bytes that differ from the super-frame's are marked."
-    payload = "Below each header: which part of the payload it carries."
+    story = f"{len(frame):,} bytes go in, {sum(map(len, segments)):,} come out. The bar below each header: which part of the payload follows it."
+    legend = "a header byte that differs from the super-frame's"
     head = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 8}" viewBox="0 0 {WIDTH} {y + 8}">',
         f"<title>{title}</title>",
@@ -112,7 +121,8 @@ def draw(frame: bytes, segments: Sequence[bytes]) -> str:
         f'<rect width="{WIDTH}" height="{y + 8}" fill="#fafbfc"/>',
         _text(MARGIN, 38, title, "title"),
         _text(MARGIN, 59, story, "note"),
-        _text(MARGIN, 76, payload, "note"),
+        f'<rect class="changed" x="{MARGIN}" y="66" width="13" height="13"/>',
+        _text(MARGIN + 20, 77, legend, "note"),
     ]
     return "\n".join([*head, *parts, "</svg>", ""])
 
@@ -138,7 +148,8 @@ def _card(y: int, name: str, data: bytes, frame: bytes, layers: list[Layer]) -> 
         top = y + 45 + row * ROW_HEIGHT
         if start == layer.start:
             parts.append(_text(MARGIN + LABEL - 9, top + 13, layer.name, "layer"))
-        for at in range(start, end):
+        # Those that changed come last, so that their borders lie above those of their neighbours.
+        for at in sorted(range(start, end), key=lambda at: data[at] != frame[at]):
             changed = data[at] != frame[at]
             x = MARGIN + LABEL + (at - start) * CELL_WIDTH
             parts.append(
@@ -150,10 +161,11 @@ def _card(y: int, name: str, data: bytes, frame: bytes, layers: list[Layer]) -> 
             if field.layer == layer.name and start <= at < end:
                 middle = MARGIN + LABEL + (at - start + field.length / 2) * CELL_WIDTH
                 parts.append(_text(middle, top - 4, field.heading, "field"))
-    for line, (note, value, changed) in enumerate(_notes(data, frame, layers)):
+    for line, (note, value, why, changed) in enumerate(_notes(data, frame, layers)):
         top = y + 52 + line * 17
         parts.append(_text(NOTES, top, note, "note"))
         parts.append(_text(NOTES + 112, top, value, "value new" if changed else "value"))
+        parts.append(_text(NOTES + 222, top, why, "note"))
     return parts, height
 
 
@@ -162,22 +174,38 @@ def _rows(layer: Layer) -> Iterator[tuple[Layer, int, int]]:
         yield layer, start, min(start + BYTES_PER_ROW, layer.end)
 
 
-def _notes(data: bytes, frame: bytes, layers: list[Layer]) -> Iterator[tuple[str, str, bool]]:
-    """(name, value, whether it changed) of each field."""
+def _notes(data: bytes, frame: bytes, layers: list[Layer]) -> Iterator[tuple[str, str, str, bool]]:
+    """(name, value, what that is, whether it changed) of each field."""
     starts = {layer.name: layer.start for layer in layers}
     for field in FIELDS:
         at = starts[field.layer] + field.start
         value, before = (_number(packet, at, field.length) for packet in (data, frame))
         match field.heading:
             case "length":
-                text = f"{value:,}"
+                text, why = f"{value:,}", f"headers + {len(data) - layers[-1].end:,}"
+            case "id":
+                text, why = f"0x{value:04x}", f"+ {(value - before) & 0xFFFF:,}"
             case "sequence":
-                text = f"{before:,}" if value == before else f"+ {(value - before) & 0xFFFF_FFFF:,}"
+                text, why = f"{value:,}", f"+ {(value - before) & 0xFFFF_FFFF:,}"
             case "flags":
-                text = " ".join(name for bit, name in enumerate(FLAGS) if value >> bit & 1)
+                text, why = _flags(value), f"without {_flags(before & ~value)}"
             case _:
-                text = f"0x{value:04x}"
-        yield field.note, text, value != before
+                text, why = f"0x{value:04x}", "of this header" if field.layer == "IPv4" else "of this segment"
+        changed = value != before
+        if not changed:
+            why = "pseudo-header alone" if field.note == "TCP checksum" and value == _pseudo_header_sum(frame, layers) else ""
+        yield field.note, text, why, changed
+
+
+def _pseudo_header_sum(frame: bytes, layers: list[Layer]) -> int:
+    """What a sender leaves in the TCP checksum for a NIC to complete."""
+    _, ip, tcp = layers
+    length = len(frame) - tcp.start
+    return ~checksum(frame[ip.start + 12 : ip.start + 20] + bytes((0, IPPROTO_TCP)) + length.to_bytes(4, "big")) & 0xFFFF
+
+
+def _flags(value: int) -> str:
+    return " ".join(name for bit, name in enumerate(FLAGS) if value >> bit & 1)
 
 
 def _bar(y: int, cuts: list[int], slices: range) -> Iterator[str]:
@@ -187,8 +215,14 @@ def _bar(y: int, cuts: list[int], slices: range) -> Iterator[str]:
     yield f'<rect class="track" x="{MARGIN}" y="{y}" width="{width}" height="{BAR_HEIGHT}" rx="2"/>'
     for index in slices:
         x, end = (MARGIN + cut * scale for cut in cuts[index : index + 2])
-        colour = SLICE_COLOURS[index % len(SLICE_COLOURS)]
-        yield f'<rect fill="{colour}" x="{x:.1f}" y="{y}" width="{max(end - x - 1, 1):.1f}" height="{BAR_HEIGHT}" rx="1"/>'
+        hue = FIRST_HUE + (LAST_HUE - FIRST_HUE) * index // (len(cuts) - 2)
+        yield f'<rect fill="hsl({hue}, 48%, 52%)" x="{x:.1f}" y="{y}" width="{max(end - x - 1, 1):.1f}" height="{BAR_HEIGHT}" rx="1"/>'
+        if end - x >= NUMBERED_WIDTH:
+            yield _text((x + end) / 2, y + 12, f"{index + 1}", "slice")
+    if len(slices) == 1:
+        text = f"payload bytes {cuts[slices.start]:,} to {cuts[slices.stop] - 1:,}"
+        in_left_half = x + end < WIDTH
+        yield _text(end + 8, y + 12, text, "span") if in_left_half else _text(x - 8, y + 12, text, "span", 'text-anchor="end"')
 
 
 def _number(data: bytes, at: int, length: int) -> int:
