@@ -193,7 +193,7 @@ def _notes(data: bytes, frame: bytes, layers: list[Layer]) -> Iterator[tuple[str
                 text, why = f"0x{value:04x}", "of this header" if field.layer == "IPv4" else "of this segment"
         changed = value != before
         if not changed:
-            why = "pseudo-header alone" if field.note == "TCP checksum" and value == _pseudo_header_sum(frame, layers) else ""
+            why = "a partial sum" if field.note == "TCP checksum" and value == _pseudo_header_sum(frame, layers) else ""
         yield field.note, text, why, changed
 
 
