@@ -21,7 +21,10 @@ FILES = {
     "gzip": (GZIP, ["not a pcap", "gunzip"]),
     "pcapng that ends in its first block": (SECTION[:20], ["truncated"]),
     "pcapng that ends in a record": (SECTION + INTERFACE + PACKET + PACKET[:-6], ["truncated", "record 2"]),
-    "pcapng with an unknown byte order": (SECTION[:8] + b"\1\2\3\4" + SECTION[12:], ["damaged behind record 0", "Not a supported capture file"]),
+    "pcapng with an unknown byte order": (
+        SECTION[:8] + b"\1\2\3\4" + SECTION[12:],
+        ["damaged behind record 0", "Not a supported capture file"],
+    ),
     "pcapng block with two lengths": (SECTION + INTERFACE[:-4] + b"\x18\0\0\0", ["damaged", "bad blocklen"]),
     "pcapng block of an odd length": (SECTION + b"\5\0\0\0\x0e\0\0\0" + bytes(20), ["damaged", "bad blocklen"]),
     "pcapng block of less than its frame": (SECTION + b"\5\0\0\0\4\0\0\0", ["damaged", "contradicts itself"]),
