@@ -31,12 +31,15 @@ def plan_segments(frame: bytes, request: VirtioNetHdr, options: Options) -> Plan
     _judge_request(request, options)
     offsets = walk(frame, request)
     told = len(frame) if options.frame_len is None else options.frame_len
+    pseudo = _pseudo_without_length(frame, request, offsets, told)
     if (told or len(frame)) - offsets.payload <= request.gso_size:
-        return Whole((_partial(request),) if request.flags & NEEDS_CSUM else ())
+        # Exactly checksum only, unless the length is unknown and the one in the partial sum is not the frame's.
+        initial = pseudo + len(frame) - offsets.l4
+        return Whole((_partial(request)._replace(initial=initial),) if request.flags & NEEDS_CSUM else ())
 
     headers = frame[: offsets.payload]
     layers = (
-        TcpLayer(headers, offsets.l4, _pseudo_without_length(frame, request, offsets, told), options),
+        TcpLayer(headers, offsets.l4, pseudo, options),
         Ipv4Layer(headers, offsets.l3, offsets.l4),
     )
     return Cut(offsets.payload, None, request.gso_size, layers)

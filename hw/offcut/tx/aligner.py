@@ -25,7 +25,7 @@ def word_layout(geometry):
         "behind": 1,
         "fault": 2,
         "over": 1,  # the frame that leaves would be longer than mtu_max
-        "short": 1,  # the frame has ended before plan.reach
+        "short": 1,  # the frame has ended before plan.end
         "plan": g.plan,
     })
 
@@ -74,12 +74,20 @@ class Aligner(wiring.Component):
         shift = Signal(bits)
         low, high, sum_low, sum_high = (Signal(range(size + 1), name=name) for name in ("low", "high", "sum_low", "sum_high"))
 
-        def upto(position, row_below, same_row, row_above):
-            """By how this row lies to the one of a position in the frame."""
-            there = position >> bits
-            return Mux(step.row < there, row_below, Mux(step.row == there, same_row, row_above))
+        def passes(position, name):
+            """Whether the row of a position in the frame is this one, and whether it was one before. (No row is left out.)"""
+            here, before = Signal(name=f"{name}_here"), Signal(name=f"{name}_before")
+            m.d.comb += here.eq(step.row == position >> bits)
+            with m.If(self.i.valid):
+                m.d.sync += before.eq(here | (before & ~step.first))
+            return here, before & ~step.first
 
-        last_byte = Cat((step.high - 1)[:bits], step.row)
+        first_here, first_before = passes(plan.sum_first, "first")
+        last_here, last_before = passes(plan.sum_last, "last")
+        end_here, end_before = passes(plan.end, "end")
+        last_lane = Signal(bits)
+        m.d.comb += last_lane.eq(step.high - 1)
+        reached = end_before | (end_here & (last_lane >= plan.end[:bits]))
         mtu_row, mtu_lane = divmod(g.config.mtu_max, size)
         word = words[0]
         m.d.sync += [
@@ -87,19 +95,19 @@ class Aligner(wiring.Component):
             shift.eq(step.shift),
             low.eq(step.low),
             high.eq(step.high),
-            sum_low.eq(Mux(plan.cut, 0, upto(plan.sum_first, size, plan.sum_first[:bits], 0))),
-            sum_high.eq(Mux(plan.cut, size, upto(plan.sum_last, size, plan.sum_last[:bits] + 1, 0))),
+            sum_low.eq(Mux(plan.cut | first_before, 0, Mux(first_here, plan.sum_first[:bits], size))),
+            sum_high.eq(Mux(plan.cut | ~plan.auto, size, Mux(last_before, 0, Mux(last_here, plan.sum_last[:bits] + 1, size)))),
             word.write.eq(step.write),
             word.row.eq(step.row),
-            word.last_lane.eq(step.high - 1),
+            word.last_lane.eq(last_lane),
             word.first.eq(step.first),
             word.last.eq(step.last),
             word.segment_first.eq(step.segment_first),
             word.frame_last.eq(step.frame_last),
             word.behind.eq(step.behind),
             word.fault.eq(step.fault),
-            word.over.eq((step.row > mtu_row) | ((step.row == mtu_row) & (step.high > mtu_lane))),
-            word.short.eq(step.frame_last & (last_byte + 1 < plan.reach)),
+            word.over.eq((step.row == mtu_row + 1) | ((step.row == mtu_row) & (step.high > mtu_lane))),
+            word.short.eq(step.frame_last & ~reached),
             word.plan.eq(plan),
         ]
 

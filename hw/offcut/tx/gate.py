@@ -55,7 +55,7 @@ class Gate(wiring.Component):
             m.d.comb += reason.eq(word.fault)
         with m.Elif(word.over):
             m.d.comb += reason.eq(Drop.TOO_LONG)
-        with m.Elif(word.short & plan.strict & ~plan.cut):
+        with m.Elif(word.short & plan.csum & ~plan.auto & ~plan.cut):
             m.d.comb += reason.eq(Drop.BAD_REQUEST)
         good = reason == Drop.NONE
 
@@ -69,7 +69,7 @@ class Gate(wiring.Component):
                 self.entry.valid.eq(Mux(good, word.last, word.frame_last & plan.cut & ~word.behind)),
                 self.drop.valid.eq(~good & word.frame_last),
             ]
-        complete = ~word.short
+        complete = plan.cut | ~word.short
         m.d.comb += [
             self.drop.payload.eq(reason),
             self.entry.p.void.eq(~good),
@@ -81,10 +81,10 @@ class Gate(wiring.Component):
             self.entry.p.last_row.eq(word.row),
             self.entry.p.last_lane.eq(word.last_lane),
             self.entry.p.csum.eq(plan.csum & complete),
-            self.entry.p.csum_pos.eq(plan.csum_pos),
+            self.entry.p.csum_low.eq(plan.csum_low),
             self.entry.p.csum_swap.eq(plan.csum_swap),
             self.entry.p.ip.eq(plan.ip & complete),
             self.entry.p.ip_tagged.eq(plan.ip_tagged),
-            self.entry.p.ip_csum.eq(plan.ip_csum),
+            self.entry.p.ip_sum.eq(plan.ip_sum),
         ]
         return m

@@ -82,7 +82,7 @@ class HeaderPatcher(wiring.Component):
             "identification": 16,
             "total_length": 16,
             "flags": 16,
-            "length": 16,  # completes the pseudo-header
+            "frame_last": 16,
             "ip_sum": 16,
             "mangle": 1,  # a checksum of 0 leaves as 0xFFFF
         })
@@ -96,13 +96,13 @@ class HeaderPatcher(wiring.Component):
                 one.identification.eq(Mux(entry.first, record.identification, one.identification + 1)),
                 one.total_length.eq(frame_last + 1 - Mux(record.tagged, IP_PLACE + VLAN_TAG, IP_PLACE)),
                 one.flags.eq(record.flags & kept),
-                one.length.eq(Mux(whole, ~record.pseudo, frame_last)),
+                one.frame_last.eq(frame_last),
                 one.ip_sum.eq(record.ip_sum),
                 one.mangle.eq(~entry.cut | whole),
                 step.eq(frame_last + 1 - record.header_len),
             ]
             with m.If(~entry.cut):
-                m.d.sync += [one.ip_sum.eq(~entry.ip_csum), one.total_length.eq(0), one.identification.eq(0)]
+                m.d.sync += [one.ip_sum.eq(entry.ip_sum), one.total_length.eq(0), one.identification.eq(0)]
 
         # --- Clock 2: partial sums.
         ip_2, seq_2, rest_2 = Signal(16), Signal(16), Signal(16)
@@ -112,7 +112,7 @@ class HeaderPatcher(wiring.Component):
                 two.eq(one),
                 ip_2.eq(add(one.ip_sum, one.total_length)),
                 seq_2.eq(add(one.seq[16:], one.seq[:16])),
-                rest_2.eq(add(one.flags, one.length)),
+                rest_2.eq(add(one.flags, one.frame_last)),
             ]
         m.d.comb += [
             self.total_length.eq(two.total_length),

@@ -4,7 +4,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .layouts import REACH_MAX, Drop, Kind
+from .layouts import Drop, Kind
 
 __all__ = ["Ingress"]
 
@@ -130,9 +130,6 @@ class Ingress(wiring.Component):
         )
         built = (base == GSO_TCPV4) & (tunnel == 0) & g.config.has("tx-tcp-segmentation")
         unfit = (size == 0) | size.all() | (needs_csum & (csum_offset != TCP_CSUM_OFFSET))
-        csum_pos = Signal(17)
-        m.d.comb += csum_pos.eq(csum_start + csum_offset)
-
         request = self.requests.payload
         m.d.sync += [
             self.requests.valid.eq(valid & first),
@@ -140,8 +137,8 @@ class Ingress(wiring.Component):
             request.drop.eq(Drop.NONE),
             request.needs_csum.eq(needs_csum),
             request.size.eq(size),
-            request.csum_start.eq(Mux(csum_start > REACH_MAX, REACH_MAX, csum_start)),
-            request.csum_pos.eq(Mux(csum_pos > REACH_MAX, REACH_MAX, csum_pos)),
+            request.csum_start.eq(csum_start),
+            request.csum_low.eq(csum_start + csum_offset + 1),
             request.csum_swap.eq(csum_offset[0]),
             request.frame_len.eq(frame_len),
         ]

@@ -135,15 +135,15 @@ class Joiner(wiring.Component):
         # --- Meanwhile: the lanes of the checksum's two bytes, and those of the IPv4 header checksum.
         high_lane = Signal(bits)
         low_lane = Signal(bits)
-        high_row = entry.csum_pos >> bits
-        low_pos = entry.csum_pos + 1
-        low_row = low_pos >> bits
-        csum_on = Mux(patched, 1, entry.csum)
+        # The first byte stands a lane before the second: in the row before, if that is lane 0.
+        low_row = entry.csum_low >> bits
+        over_rows = entry.csum_low[:bits] == 0
+        csum_on = patched | entry.csum
         high_here, low_here = Signal(), Signal()
         m.d.sync += [
-            high_lane.eq(entry.csum_pos[:bits]),
-            low_lane.eq(low_pos[:bits]),
-            high_here.eq(csum_on & (row == high_row)),
+            high_lane.eq(entry.csum_low[:bits] - 1),
+            low_lane.eq(entry.csum_low[:bits]),
+            high_here.eq(csum_on & Mux(over_rows, row + 1 == low_row, row == low_row)),
             low_here.eq(csum_on & (row == low_row)),
         ]
         csum_at = Signal(size)

@@ -3,13 +3,13 @@
 from amaranth.lib import data, enum
 from amaranth.utils import ceil_log2
 
-__all__ = ["FIELD_BITS", "FRAME_LEN_BITS", "REACH_MAX", "Drop", "Field", "Geometry", "Kind"]
+__all__ = ["FIELD_BITS", "FRAME_LEN_BITS", "POSITION_BITS", "Drop", "Field", "Geometry", "Kind"]
 
 FRAME_LEN_BITS = 20
 """``frame_len`` and everything measured in it: BIG TCP frames reach 512 KiB."""
 
-REACH_MAX = (1 << 14) - 4
-"""Greatest byte position that a frame which is not cut can be asked about; it lies beyond any ``mtu_max``, so larger ones are clamped to it."""
+POSITION_BITS = 17
+"""Byte positions that a request can name: two 16-bit fields and their sum. All frames that leave are shorter."""
 
 
 class Drop(enum.IntEnum):
@@ -87,7 +87,7 @@ class Geometry:
         self.buffer_rows = 2 * -(-config.mtu_max // self.bus_bytes)
 
         width, lanes = self.width, self.lane_bits
-        drop, position = ceil_log2(len(Drop)), 14
+        drop, position = ceil_log2(len(Drop)), POSITION_BITS
         slot, row_at = ceil_log2(self.slots), ceil_log2(self.store_rows)
 
         self.axis = data.StructLayout({"data": width, "keep": width // 8, "last": 1, "user": 160})
@@ -104,8 +104,8 @@ class Geometry:
             "drop": drop,
             "needs_csum": 1,
             "size": 16,
-            "csum_start": position,
-            "csum_pos": position,
+            "csum_start": 16,
+            "csum_low": position,  # of the checksum field's second byte
             "csum_swap": 1,
             "frame_len": FRAME_LEN_BITS,
         })
@@ -120,20 +120,20 @@ class Geometry:
             "last_lane": lanes,
             "step_lane": lanes,  # gso_size mod bus_bytes
             "step_row": data.StructLayout({"less": 1, "more": 1}),  # see Slicer
-            "limit": 1,  # whether bytes behind end_row, end_lane are left out (where a frame is cut)
-            "end_row": FRAME_LEN_BITS - lanes,
-            "end_lane": lanes,
-            "sum_first": position,  # bytes summed (where a frame is not cut): sum_first to sum_last
+            "auto": 1,  # not asked for, but found
+            # Auto, cut: bytes behind this one are left out. Otherwise: the byte that the frame must reach, for what is asked or was found.
+            "limit": 1,
+            "end": position,
+            # Where a frame is not cut: the bytes summed are sum_first to sum_last, or to the frame's end if not auto.
+            "sum_first": position,
             "sum_last": position,
-            "reach": position,  # bytes that the frame must have: else it is dropped (strict), or passed unchanged
-            "strict": 1,
             "base": 17,  # what the sum starts with
             "csum": 1,
-            "csum_pos": position,
+            "csum_low": position,  # of the checksum field's second byte
             "csum_swap": 1,
             "ip": 1,  # whether an IPv4 header checksum is filled in a frame that is not cut
             "ip_tagged": 1,
-            "ip_csum": 16,
+            "ip_sum": 16,
         })
 
         # The patcher's constants of a frame that is cut, kept beside its header.
@@ -142,7 +142,6 @@ class Geometry:
             "identification": 16,
             "flags": 16,  # data offset and flags, as they stand in the header
             "ip_sum": 16,
-            "pseudo": 16,  # the part of the sum that a frame leaving in one segment does without
             "header_len": 9,
             "tagged": 1,
         })
@@ -158,9 +157,9 @@ class Geometry:
             "last_row": self.row_bits,
             "last_lane": lanes,
             "csum": 1,
-            "csum_pos": position,
+            "csum_low": position,
             "csum_swap": 1,
             "ip": 1,
             "ip_tagged": 1,
-            "ip_csum": 16,
+            "ip_sum": 16,
         })

@@ -4,7 +4,7 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .layouts import Drop
+from .layouts import FRAME_LEN_BITS, Drop
 
 __all__ = ["Slicer", "step_layout"]
 
@@ -75,7 +75,7 @@ class Slicer(wiring.Component):
 
         # --- Where in the frame the window stands.
         at = Signal(range(g.store_rows))  # of head
-        taken = Signal(range(1 << len(plan.end_row)))  # rows of the frame before head
+        taken = Signal(FRAME_LEN_BITS - bits)  # rows of the frame before head
         shift = Signal(bits, init=top)
         same = Signal()
         back = Signal()
@@ -86,8 +86,8 @@ class Slicer(wiring.Component):
 
         # --- A row ends the frame where it says so, or where the plan's limit lies.
         head = Signal(g.row_end)
-        at_limit = plan.limit & (taken == plan.end_row)
-        limit_count = plan.end_lane + 1
+        at_limit = plan.limit & (taken == plan.end >> bits)
+        limit_count = plan.end[:bits] + 1
         limited = at_limit & ((limit_count < self.rows.payload.count) | ~self.rows.payload.last)
         m.d.comb += head.eq(self.rows.payload)
         with m.If(limited):

@@ -23,6 +23,7 @@ CARRIED = (
     "l4_length",
     "tcp",
     "whole_frame",
+    "scratch",
     "request",
 )
 
@@ -94,10 +95,11 @@ class Judge(wiring.Component):
             with m.Else():
                 m.d.comb += drop.eq(Mux(chunk.fault != 0, chunk.fault, Drop.TRUNCATED))
         with m.Elif(request.kind == Kind.AUTO):
+            # A frame that ends before what is waited for does not reach what its IP length says: it will pass unchanged all the same.
             enough = Mux(
                 cuttable,
                 chunk.header_whole | chunk.tcp_bad,
-                (~chunk.tcp | chunk.tcp_whole) & (~chunk.udp | chunk.udp_whole),
+                (~chunk.tcp | chunk.csum_seen) & (~chunk.udp | chunk.word3_seen),
             )
             m.d.comb += decide.eq(chunk.not_ipv4 | (chunk.ip_whole & (chunk.ip_empty | enough)) | chunk.end)
             with m.If(~chunk.not_ipv4 & chunk.ip_whole & ~chunk.ip_empty):
@@ -106,7 +108,7 @@ class Judge(wiring.Component):
                     m.d.comb += cut.eq(able & config.has("tx-tcp-segmentation"))
                     m.d.comb += drop.eq(Mux(cut, Drop.NONE, Drop.TOO_BIG))
                 with m.Else():
-                    able = chunk.l4_fits & ((chunk.tcp & chunk.tcp_whole) | (chunk.udp & chunk.udp_whole & chunk.udp_fits))
+                    able = chunk.l4_fits & (chunk.tcp | (chunk.udp & chunk.udp_fits))
                     m.d.comb += ip.eq(config.has("tx-checksum-ip-generic"))
                     m.d.comb += l4.eq(able & config.has("tx-checksum-ip-generic"))
         with m.Else():

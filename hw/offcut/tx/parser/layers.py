@@ -135,11 +135,11 @@ class TransportPlace(Stage):
 
 
 class TransportStage(Stage):
-    """Finds the fields of the transport header, and says of each lane what it counts for.
+    """Finds the fields of the transport header, and says of each lane what it is.
 
-    ``word2`` and ``word3`` hold TCP's sequence number, or UDP's length and checksum. In ``summed``, one bit a lane says that it belongs
-    to the IPv4 header's own sum, to its addresses, or to the transport header's sum; fields that differ from segment to segment belong
-    to none. ``fields`` names the ones that are rewritten in each segment (:data:`FIELDS`).
+    ``word2`` and ``word3`` hold TCP's sequence number, or UDP's length and checksum. A lane is marked as ``ip`` (of the IPv4 header, but
+    for what follows), ``addresses``, ``own`` (total length and identification), ``l4`` (of the transport header, but for its checksum and
+    for what differs from segment to segment) or ``l4_csum``. ``fields`` names what is rewritten in each segment (:data:`FIELDS`).
     """
 
     def __init__(self, geometry, layout):
@@ -147,8 +147,15 @@ class TransportStage(Stage):
         super().__init__(
             geometry,
             layout,
-            facts={"word2": 16, "word3": 16, "flags": 16, "flags_seen": 1, "csum": 16},
-            marks={"sum_ip": lanes, "sum_addresses": lanes, "sum_l4": lanes, "fields": data.ArrayLayout(FIELD_BITS, lanes)},
+            facts={"word2": 16, "word3": 16, "word3_seen": 1, "flags": 16, "flags_seen": 1, "csum": 16, "csum_seen": 1},
+            marks={
+                "is_ip": lanes,
+                "is_addresses": lanes,
+                "is_own": lanes,
+                "is_l4": lanes,
+                "is_l4_csum": lanes,
+                "fields": data.ArrayLayout(FIELD_BITS, lanes),
+            },
         )
 
     def elaborate(self, platform):
@@ -174,10 +181,11 @@ class TransportStage(Stage):
 
         for name, offset in (("word2", Tcp.SEQUENCE_HIGH), ("word3", Tcp.SEQUENCE_LOW), ("flags", Tcp.FLAGS), ("csum", Tcp.CHECKSUM)):
             for lane in range(lanes):
-                with m.If(self.i.valid & l4_field(offset, lane) & self.holds(lane, 1)):
+                # The data offset is known from its one byte on.
+                with m.If(self.i.valid & l4_field(offset, lane) & self.holds(lane, 1 if name == "flags" else 2)):
                     m.d.sync += found[name].eq(halfword(chunk.data, lane))
-                    if name == "flags":
-                        m.d.sync += found.flags_seen.eq(1)
+                    if name != "word2":
+                        m.d.sync += found[f"{name}_seen"].eq(1)
 
         for lane in range(lanes):
             in_l4 = chunk.l4_reached & ((chunk.l4_chunk != 0) | (lane >= l4_lane))
@@ -186,13 +194,16 @@ class TransportStage(Stage):
                 index, at = self.stands(begin)
                 with m.If(chunk.tagged == tagged):
                     m.d.comb += ip_begun.eq(chunk.ipv4 & ((chunk.index > index) | ((chunk.index == index) & (lane >= at))))
-            apart = (Ipv4.TOTAL_LENGTH, Ipv4.IDENTIFICATION, Ipv4.CHECKSUM, *Ipv4.ADDRESSES)
+            addresses = Cat(ip_field(offset, lane) for offset in Ipv4.ADDRESSES).any()
+            own = ip_field(Ipv4.TOTAL_LENGTH, lane) | ip_field(Ipv4.IDENTIFICATION, lane)
+            l4_csum = l4_field(Tcp.CHECKSUM, lane)
+            varying = l4_csum | Cat(l4_field(offset, lane) for offset in (Tcp.SEQUENCE_HIGH, Tcp.SEQUENCE_LOW, Tcp.FLAGS)).any()
             m.d.sync += [
-                found.sum_ip[lane].eq(ip_begun & ~in_l4 & ~Cat(ip_field(offset, lane) for offset in apart).any()),
-                found.sum_addresses[lane].eq(Cat(ip_field(offset, lane) for offset in Ipv4.ADDRESSES).any()),
-                found.sum_l4[lane].eq(
-                    in_l4 & ~Cat(l4_field(offset, lane) for offset in (Tcp.SEQUENCE_HIGH, Tcp.SEQUENCE_LOW, Tcp.FLAGS)).any()
-                ),
+                found.is_ip[lane].eq(ip_begun & ~in_l4 & ~addresses & ~own & ~ip_field(Ipv4.CHECKSUM, lane)),
+                found.is_addresses[lane].eq(addresses),
+                found.is_own[lane].eq(own),
+                found.is_l4[lane].eq(in_l4 & ~varying),
+                found.is_l4_csum[lane].eq(l4_csum),
                 found.fields[lane].eq(Field.NONE),
             ]
             for field, layer, offset in FIELDS:

@@ -1,24 +1,26 @@
 """Turn a verdict into numbers: what the slicer does, and what the patcher needs."""
 
-from amaranth import Cat, Const, Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..layouts import REACH_MAX, Drop, Kind
+from ..layouts import POSITION_BITS, Kind
 from ..ones import fold
 from .headers import PROTOCOL_TCP, PROTOCOL_UDP, Ethernet, Tcp, Udp
 from .judge import verdict_layout
 
 __all__ = ["Planner"]
 
+CLOCKS = 5
+
 
 class Planner(wiring.Component):
-    """A chain of adders, 6 clocks long, a plan a clock.
+    """A chain of adders, 5 clocks long, a plan a clock.
 
     Members
     -------
     i : In(stream.Signature(verdict_layout(...), always_ready=True))
-    sum_ip, sum_addresses, sum_l4 : In
+    sum_ip, sum_l4 : In
         The header's sums, valid two clocks after the verdict.
     plan : Out(stream.Signature(geometry.plan, always_ready=True))
     record : Out(geometry.record)
@@ -30,7 +32,6 @@ class Planner(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(verdict_layout(geometry, layout), always_ready=True)),
             "sum_ip": In(24),
-            "sum_addresses": In(18),
             "sum_l4": In(24),
             "plan": Out(stream.Signature(geometry.plan, always_ready=True)),
             "record": Out(geometry.record),
@@ -41,6 +42,17 @@ class Planner(wiring.Component):
         g = self._geometry
         verdict = self.i.payload
         found, request = verdict.found, verdict.found.request
+        auto = request.kind == Kind.AUTO
+        asked = request.kind == Kind.CHECKSUM
+
+        # plans[n] is what is known of a plan after n + 1 clocks.
+        plans = [Signal(g.plan, name=f"plan_{clock}") for clock in range(1, CLOCKS + 1)]
+        records = [Signal(g.record, name=f"record_{clock}") for clock in range(1, CLOCKS + 1)]
+        valids = [Signal(name=f"valid_{clock}") for clock in range(1, CLOCKS + 1)]
+        m.d.sync += valids[0].eq(self.i.valid)
+        for clock in range(1, CLOCKS):
+            m.d.sync += [plans[clock].eq(plans[clock - 1]), records[clock].eq(records[clock - 1]), valids[clock].eq(valids[clock - 1])]
+        m.d.comb += [self.plan.valid.eq(valids[-1]), self.plan.payload.eq(plans[-1]), self.record.eq(records[-1])]
 
         def later(value, name):
             """The value a clock later."""
@@ -48,64 +60,30 @@ class Planner(wiring.Component):
             m.d.sync += signal.eq(value)
             return signal
 
-        # --- Everything that needs no sum, carried along while the sums are made.
-        auto = request.kind == Kind.AUTO
+        # --- Clock 1: places.
         l3 = Mux(found.tagged, 2 * (Ethernet.HEADER + Ethernet.TAG), 2 * Ethernet.HEADER)
         l4 = found.l4 << 1
         header_len = Mux(verdict.cut, found.header_end << 1, 0)
-        size = Signal(16)
-        m.d.comb += size.eq(request.size - Mux(auto, found.headers << 1, 0))
-
-        plans = [Signal(g.plan, name=f"plan_{clock}") for clock in range(1, 7)]
-        records = [Signal(g.record, name=f"record_{clock}") for clock in range(1, 7)]
-        valids = [Signal(name=f"valid_{clock}") for clock in range(1, 7)]
-        m.d.sync += valids[0].eq(self.i.valid)
-        for clock in range(1, 6):
-            m.d.sync += [plans[clock].eq(plans[clock - 1]), records[clock].eq(records[clock - 1]), valids[clock].eq(valids[clock - 1])]
-        m.d.comb += [self.plan.valid.eq(valids[-1]), self.plan.payload.eq(plans[-1]), self.record.eq(records[-1])]
-
-        ip_last = Signal(18)  # position of the last byte that the IP header counts
-        udp_last = Signal(18)
-        m.d.comb += [ip_last.eq(l3 + found.total_length - 1), udp_last.eq(l4 + found.word2 - 1)]
-
-        def clamp(position):
-            return Mux(position > REACH_MAX, REACH_MAX, position)
+        ip_last = Signal(POSITION_BITS)  # the last byte that the IP header counts
+        m.d.comb += ip_last.eq(l3 + found.total_length - 1)
 
         plan = plans[0]
         m.d.sync += [
             plan.drop.eq(verdict.drop),
             plan.cut.eq(verdict.cut),
             plan.slot.eq(verdict.slot),
+            plan.auto.eq(auto),
             plan.header_len.eq(header_len),
             plan.limit.eq(verdict.cut & auto & ~found.whole_frame),
-            Cat(plan.end_lane, plan.end_row).eq(ip_last),
-            plan.strict.eq(~auto),
+            plan.end.eq(Mux(auto, ip_last, request.csum_low)),
+            plan.sum_first.eq(Mux(auto, l4, request.csum_start)),
+            plan.sum_last.eq(Mux(found.tcp, l3, l4) + Mux(found.tcp, found.total_length, found.word2) - 1),
+            plan.csum.eq(Mux(auto, verdict.l4, request.needs_csum)),
+            plan.csum_low.eq(Mux(asked, request.csum_low, l4 + 2 * Mux(found.tcp | ~auto, Tcp.CHECKSUM, Udp.CHECKSUM) + 1)),
+            plan.csum_swap.eq(asked & request.csum_swap),
             plan.ip.eq(verdict.ip),
             plan.ip_tagged.eq(found.tagged),
-            plan.csum_swap.eq(0),
         ]
-        with m.If(auto):
-            m.d.sync += [
-                plan.csum.eq(verdict.l4),
-                plan.csum_pos.eq(l4 + 2 * Mux(found.tcp, Tcp.CHECKSUM, Udp.CHECKSUM)),
-                plan.sum_first.eq(l4),
-                plan.sum_last.eq(clamp(Mux(found.tcp, ip_last, udp_last))),
-                plan.reach.eq(Mux(verdict.ip, clamp(ip_last + 1), 0)),
-            ]
-        with m.Elif(request.kind == Kind.PASS):
-            m.d.sync += [plan.csum.eq(0), plan.reach.eq(0)]
-        with m.Else():
-            m.d.sync += [
-                plan.csum.eq(request.needs_csum),
-                plan.csum_pos.eq(request.csum_pos),
-                plan.csum_swap.eq(request.csum_swap & ~verdict.cut),
-                plan.sum_first.eq(request.csum_start),
-                plan.sum_last.eq(REACH_MAX + 3),
-                plan.reach.eq(Mux(verdict.cut, 0, request.csum_pos + 2)),
-            ]
-            with m.If(verdict.cut):
-                m.d.sync += plan.csum_pos.eq(l4 + 2 * Tcp.CHECKSUM)
-
         record = records[0]
         m.d.sync += [
             record.seq.eq(Cat(found.word3, found.word2)),
@@ -115,67 +93,48 @@ class Planner(wiring.Component):
             record.tagged.eq(found.tagged),
         ]
 
-        # --- Where a full segment ends as it leaves, and how far the next one is shifted against it.
-        size_1 = later(size, "size_1")
+        # --- Clock 2: where a full segment ends as it leaves. (In auto size is the MTU, so it counts from the IP header.)
+        before_1 = later(Mux(auto, l3, found.header_end << 1), "before_1")
+        size_1 = later(request.size, "size_1")
         last_byte = Signal(17)
-        m.d.sync += last_byte.eq(plans[0].header_len + size_1 - 1)
-        head_lane, step_lane = plans[0].header_len[: g.lane_bits], size_1[: g.lane_bits]
-        plan = plans[1]
-        m.d.sync += [
-            plan.step_lane.eq(step_lane),
-            plan.step_row.less.eq((head_lane == 0) & (step_lane == 0)),
-            plan.step_row.more.eq((head_lane + step_lane) > g.bus_bytes),
-        ]
+        m.d.sync += last_byte.eq(before_1 + size_1 - 1)
         m.d.sync += Cat(plans[2].last_lane, plans[2].last_row).eq(last_byte)
-
-        # --- Sums. Clock 1: what takes the place of the length inside a partial sum, or a pseudo-header from scratch.
-        # (one's complement: to take something out is to add its inverse)
-        frame_len = request.frame_len
-        scratch = auto | ~request.needs_csum | ((frame_len == 0) & (found.total_length == 0))
-        out = Signal(17)
-        field = Mux(found.tcp | ~auto, found.csum, found.word3)
-        with m.If(~scratch & (frame_len != 0)):
-            m.d.comb += out.eq((0xFFFF ^ frame_len[:16]) + (0xFFFF ^ frame_len[16:]))
-        with m.Elif(~scratch):
-            m.d.comb += out.eq((0xFFFF ^ found.total_length) + (0xFFFF ^ l3))
-        with m.Elif(verdict.cut):
-            m.d.comb += out.eq((0xFFFF ^ field) + (0xFFFF ^ l4))
-        with m.Else():
-            m.d.comb += out.eq((0xFFFF ^ field) + Mux(found.tcp, found.l4_length, found.word2))
-        out_1 = later(out, "out_1")
-        # A segment's length reaches the patcher as the index of its last byte: the 1 is added here.
-        extra = Mux(scratch, Mux(found.tcp | ~auto, PROTOCOL_TCP, PROTOCOL_UDP), 0) + verdict.cut
-        extra_1 = later(extra, "extra_1")
-        scratch_1 = later(scratch, "scratch_1")
-        ip_rest_1 = Signal(17)
-        m.d.sync += ip_rest_1.eq(Mux(verdict.cut, 0, found.total_length + found.identification))
-
-        # Clock 2
-        out_2 = later(out_1 + extra_1, "out_2")
-        scratch_2 = later(scratch_1, "scratch_2")
-        ip_rest_2 = later(ip_rest_1, "ip_rest_2")
-
-        # Clock 3: the header's own sums have arrived.
-        out_3 = later(out_2, "out_3")
-        scratch_3 = later(scratch_2, "scratch_3")
-        addresses_3 = later(fold(self.sum_addresses), "addresses_3")
-        ip_3 = later(fold(self.sum_ip) + ip_rest_2, "ip_3")
-        l4_3 = later(fold(self.sum_l4), "l4_3")
-
-        # Clock 4
-        out_4 = later(out_3 + Mux(scratch_3, addresses_3, 0), "out_4")
-        ip_4 = later(ip_3 + addresses_3, "ip_4")
-        base_4 = later(fold(l4_3)[:16], "base_4")
-
-        # Clocks 5 and 6: folded twice. The first leaves at most 0x1000E, so the second leaves no carry.
-        out_5 = later(fold(out_4), "out_5")
-        ip_5 = later(fold(ip_4), "ip_5")
-        base_5 = later(out_4 + Mux(plans[3].cut, base_4, 0), "base_5")
-        ip_6 = fold(ip_5)[:16]
+        # Clock 3: how far the next segment is shifted against it.
+        head_lane = plans[1].header_len[: g.lane_bits]
+        step_lane = Signal(g.lane_bits)
+        m.d.comb += step_lane.eq(last_byte[: g.lane_bits] + 1 - head_lane)
         m.d.sync += [
-            plans[5].base.eq(Mux(plans[4].cut | ~plans[4].strict, fold(base_5), 0)),
-            plans[5].ip_csum.eq(~ip_6),
-            records[5].pseudo.eq(fold(out_5)),
-            records[5].ip_sum.eq(ip_6),
+            plans[2].step_lane.eq(step_lane),
+            plans[2].step_row.less.eq((head_lane == 0) & (step_lane == 0)),
+            plans[2].step_row.more.eq((head_lane + step_lane) > g.bus_bytes),
+        ]
+
+        # --- The sum to begin with. In one's complement, to take something out is to add its inverse.
+        # A length stands in the partial sum that came with the request; each segment's own takes its place. Counted from the frame's
+        # first byte, the patcher adds the index of its last one: the 1 that is missing is added here.
+        frame_len, length = request.frame_len, Mux(found.tcp, found.l4_length, found.word2)
+        field = Mux(found.tcp, found.csum, found.word3)
+        out, into, extra = Signal(16), Signal(16), Signal(6)
+        with m.If(~verdict.cut):  # a pseudo-header for a frame that auto completes; what stood in the field goes
+            m.d.comb += [out.eq(field), into.eq(length), extra.eq(Mux(found.tcp, PROTOCOL_TCP, PROTOCOL_UDP))]
+        with m.Elif(found.scratch):  # ... for segments
+            m.d.comb += [out.eq(l4), extra.eq(PROTOCOL_TCP + 1)]
+        with m.Elif(frame_len != 0):  # frame_len - l4 was in it, and index + 1 - l4 belongs there
+            m.d.comb += [out.eq(frame_len[:16]), into.eq(0xFFFF ^ frame_len[16:]), extra.eq(1)]
+        with m.Else():  # total_length - ihl was in it
+            m.d.comb += [out.eq(found.total_length), into.eq(0xFFFF ^ l3), extra.eq(1)]
+        sum_1 = later((0xFFFF ^ out) + into, "sum_1")
+        extra_1 = later(extra, "extra_1")
+        sum_2 = later(sum_1 + extra_1, "sum_2")
+        # Clock 3: the header's own sums have arrived.
+        sum_3 = later(sum_2 + self.sum_l4, "sum_3")
+        ip_3 = later(fold(self.sum_ip), "ip_3")
+        # Clock 4: folded; what is left in bit 16 does no harm to the base, and to the other it is added once more.
+        base_4 = later(fold(sum_3), "base_4")
+        ip_4 = later(fold(ip_3)[:16], "ip_4")
+        m.d.sync += [
+            plans[4].base.eq(Mux(plans[3].cut | plans[3].auto, base_4, 0)),
+            plans[4].ip_sum.eq(ip_4),
+            records[4].ip_sum.eq(ip_4),
         ]
         return m
