@@ -140,7 +140,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _shown(progress: "tqdm[Any]", what: str, before: int) -> Callable[[int], None]:
     """Tell how far an engine is in this batch."""
-    progress.set_description(what)
+    progress.set_description_str(what)
     return lambda done: progress.update(before + done - progress.n)
 
 
