@@ -24,7 +24,7 @@ PATTERNS = {
     "never": (0, 1),
     "seldom": (0.05, 1),
     "coin": (0.5, 1),
-    "mostly": (0.85, 2),
+    "mostly": (0.75, 2),
     "bursts": (0.5, 40),
 }
 """Share of clocks paused, and the longest run of equal ones."""

