@@ -342,7 +342,7 @@ private:
         summary.last_beat = summary.clock;
         if (bytes_out_.size() == out_start_) first_out_ = summary.clock;
         const auto* lanes = reinterpret_cast<const uint8_t*>(&top_->m_axis_tdata);
-        bytes_out_.insert(bytes_out_.end(), lanes, lanes + __builtin_popcountll(keep_shown()));
+        bytes_out_.insert(bytes_out_.end(), lanes, lanes + (keep_shown() == FULL ? LANES : __builtin_popcountll(keep_shown())));
         const uint64_t bytes = bytes_out_.size() - out_start_;
         if (bytes > settings_.frame_limit) fail("a wire frame is longer than %llu bytes", (unsigned long long)settings_.frame_limit);
         if (!top_->m_axis_tlast) return;
