@@ -11,8 +11,6 @@ from standin import StandIn
 from offcut import verilog
 from offcut.rtl import BuildError, build, cache_directory
 
-pytestmark = pytest.mark.xdist_group("test_build")  # one worker: compiling is what takes the time
-
 
 @pytest.fixture(scope="module")
 def text():
