@@ -72,6 +72,7 @@ class Gate(wiring.Component):
         complete = plan.cut | ~word.short
         m.d.comb += [
             self.drop.payload.eq(reason),
+            self.entry.p.single.eq(word.row == 0),
             self.entry.p.void.eq(~good),
             self.entry.p.cut.eq(plan.cut),
             self.entry.p.slot.eq(plan.slot),

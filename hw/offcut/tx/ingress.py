@@ -135,6 +135,7 @@ class Ingress(wiring.Component):
             self.requests.valid.eq(valid & first),
             request.row.eq(at),
             request.drop.eq(Drop.NONE),
+            request.walk.eq(0),
             request.needs_csum.eq(needs_csum),
             request.size.eq(size),
             request.csum_start.eq(csum_start),
@@ -150,6 +151,8 @@ class Ingress(wiring.Component):
                 m.d.sync += request.drop.eq(Drop.DISABLED)
             with m.Elif(unfit):
                 m.d.sync += request.drop.eq(Drop.BAD_REQUEST)
+            with m.Else():
+                m.d.sync += request.walk.eq(1)
         with m.Elif(needs_csum):
             m.d.sync += request.kind.eq(Kind.CHECKSUM)
             if not g.config.has("tx-checksum-ip-generic"):
@@ -157,6 +160,7 @@ class Ingress(wiring.Component):
         with m.Elif(cfg_auto & ~user[:80].any()):
             m.d.sync += [
                 request.kind.eq(Kind.AUTO),
+                request.walk.eq(1),
                 request.size.eq(Mux(cfg_mtu == 0, DEFAULT_MTU, cfg_mtu)),
             ]
         with m.Else():

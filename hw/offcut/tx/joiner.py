@@ -83,11 +83,12 @@ class Joiner(wiring.Component):
 
         # --- Clock 0: which row.
         row = Signal(g.row_bits)
-        last = row == entry.last_row
+        first, last_next = Signal(init=1), Signal()
+        last = Mux(first, entry.single, last_next)
         go = self.entries.valid & queue.room & ~entry.void
         in_payload = ~entry.cut | (row >= (entry.header_len >> bits))
         m.d.comb += [
-            self.begin.eq(go & (row == 0)),
+            self.begin.eq(go & first),
             self.header_take.eq(go),
             self.header_slot.eq(entry.slot),
             self.header_row.eq(row),
@@ -96,7 +97,7 @@ class Joiner(wiring.Component):
             self.released.eq(self.entries.valid & self.entries.ready & entry.cut & entry.last),
         ]
         with m.If(go):
-            m.d.sync += row.eq(Mux(last, 0, row + 1))
+            m.d.sync += [row.eq(Mux(last, 0, row + 1)), first.eq(last), last_next.eq(row + 1 == entry.last_row)]
 
         valid = chain(go, 5, "valid")
         header_row, header_lane = entry.header_len >> bits, entry.header_len[:bits]

@@ -102,6 +102,7 @@ class Geometry:
             "row": row_at,
             "kind": 2,
             "drop": drop,
+            "walk": 1,  # whether its headers must be looked at
             "needs_csum": 1,
             "size": 16,
             "csum_start": 16,
@@ -118,6 +119,7 @@ class Geometry:
             "header_len": 9,  # 0 unless cut
             "last_row": self.row_bits,  # of a full segment: the row and lane of its last byte as it leaves
             "last_lane": lanes,
+            "single": 1,  # a full segment's payload fits one row
             "step_lane": lanes,  # gso_size mod bus_bytes
             "step_row": data.StructLayout({"less": 1, "more": 1}),  # see Slicer
             "auto": 1,  # not asked for, but found
@@ -148,6 +150,7 @@ class Geometry:
 
         # One unit that leaves.
         self.entry = data.StructLayout({
+            "single": 1,  # it leaves in one row
             "void": 1,  # nothing leaves: only the header slot becomes free
             "cut": 1,
             "slot": slot,

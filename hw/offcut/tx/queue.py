@@ -1,27 +1,30 @@
 """A first-in first-out queue in LUT RAM."""
 
-from amaranth import Module, Signal, unsigned
+from amaranth import Module, Mux, Signal, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 __all__ = ["Queue"]
 
+LATE = 3
+"""Payloads that can have come since the level was taken, and one place that stays empty."""
+
 
 class Queue(wiring.Component):
     """Holds ``depth`` payloads in LUT RAM and one more in its output register.
 
-    Latency 2 clocks, one payload a clock, order kept. ``room`` lets a pipeline that cannot stall stop its source in time: it is
-    registered, and while it is 1 at least ``margin`` more payloads fit.
+    Latency 2 clocks, one payload a clock, order kept. ``i.ready`` is registered, and gone a few payloads before the queue is full.
+    ``room`` lets a pipeline that cannot stall stop its source in time: while it is 1, at least ``margin`` more payloads fit.
 
     Parameters
     ----------
     shape : ShapeLike
         Of the payload.
     depth : int
-        Payloads held, a power of two.
+        A power of two above 3; up to 3 less are held.
     margin : int
-        Payloads that still fit while ``room`` is 1, below ``depth``.
+        Payloads that still fit while ``room`` is 1, 3 below ``depth`` at most.
 
     Members
     -------
@@ -32,13 +35,13 @@ class Queue(wiring.Component):
     Raises
     ------
     ValueError
-        If ``depth`` is not a power of two, or ``margin`` not below it.
+        If ``depth`` is not a power of two above 3, or ``margin`` above what fits.
     """
 
     def __init__(self, shape, *, depth=32, margin=0):
-        if depth != 1 << ceil_log2(depth):
-            raise ValueError(f"A queue's depth must be a power of two, not {depth}")
-        if not 0 <= margin < depth:
+        if depth <= LATE or depth != 1 << ceil_log2(depth):
+            raise ValueError(f"A queue's depth must be a power of two above {LATE}, not {depth}")
+        if not 0 <= margin < depth - LATE:
             raise ValueError(f"A queue of {depth} cannot keep room for {margin}")
         self._depth = depth
         self._margin = margin
@@ -57,20 +60,27 @@ class Queue(wiring.Component):
         write = ram.write_port()
         read = ram.read_port(domain="comb")
 
-        level = Signal(range(self._depth + 1))
+        # Whether the memory holds anything, kept exactly, and with little behind the output's ready: a queue's consumer decides late.
+        some = Signal()
+        following = Signal.like(read.addr, init=1)  # the read address after this one
         push = self.i.valid & self.i.ready
-        pull = (level != 0) & (~self.o.valid | self.o.ready)
+        pull = some & (~self.o.valid | self.o.ready)
         m.d.comb += [
-            self.i.ready.eq(level != self._depth),
             write.en.eq(push),
             write.data.eq(self.i.payload),
         ]
+        m.d.sync += some.eq(push | Mux(pull, following != write.addr, some))
+        with m.If(push):
+            m.d.sync += write.addr.eq(write.addr + 1)
+        with m.If(pull):
+            m.d.sync += [read.addr.eq(following), following.eq(following + 1)]
+
+        # How much it holds, two clocks late: in that time two more can have come, and one more before the source sees the answer.
+        level = Signal(range(self._depth))
         m.d.sync += [
-            write.addr.eq(write.addr + push),
-            read.addr.eq(read.addr + pull),
-            level.eq(level + push - pull),
-            # One push can be on its way while this is being computed, and one more before the source sees it.
-            self.room.eq(level + 2 + self._margin <= self._depth),
+            level.eq(write.addr - read.addr),
+            self.room.eq(level + LATE + self._margin < self._depth),
+            self.i.ready.eq(level + LATE < self._depth),
         ]
 
         with m.If(pull):

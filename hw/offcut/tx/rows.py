@@ -8,7 +8,7 @@ from .queue import Queue
 
 __all__ = ["RowStore"]
 
-IN_FLIGHT = 6
+IN_FLIGHT = 7
 """Rows kept free: those on their way in when ``room`` goes, and those that the slicer has left and the aligner still reads."""
 
 

@@ -1,6 +1,6 @@
 """Walk through the rows of a frame and say which of their bytes make each word of each unit."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -76,50 +76,63 @@ class Slicer(wiring.Component):
         # --- Where in the frame the window stands.
         at = Signal(range(g.store_rows))  # of head
         taken = Signal(FRAME_LEN_BITS - bits)  # rows of the frame before head
+        begin = Signal(init=1)  # nothing of the frame is taken
         shift = Signal(bits, init=top)
         same = Signal()
         back = Signal()
         row = Signal(g.row_bits)  # of the frame that leaves
+        row_next = Signal(g.row_bits, init=1)
         fresh = Signal(init=1)  # a unit begins
         segment_first = Signal(init=1)
         drain = Signal()  # the frame's units are done, its rows are not
 
+        # What can be known a word ahead is kept in registers: the loop from a row's end to the next window must be short.
+        header_rows = plan.header_len >> bits
+        more_header, full_next, at_limit_next = Signal(), Signal(), Signal()
+        in_header = plan.cut & Mux(begin, header_rows != 0, more_header)
+        full = plan.cut & Mux(fresh, plan.single, full_next)  # the word ends a full segment
+        at_limit = plan.limit & Mux(begin, plan.end >> bits == 0, at_limit_next)
+
         # --- A row ends the frame where it says so, or where the plan's limit lies.
-        head = Signal(g.row_end)
-        at_limit = plan.limit & (taken == plan.end >> bits)
+        head = self.rows.payload
         limit_count = plan.end[:bits] + 1
-        limited = at_limit & ((limit_count < self.rows.payload.count) | ~self.rows.payload.last)
-        m.d.comb += head.eq(self.rows.payload)
-        with m.If(limited):
-            m.d.comb += [head.last.eq(1), head.count.eq(limit_count)]
+        limited = at_limit & ((limit_count < head.count) | ~head.last)
         older = Signal(g.row_end)
         older_limited = Signal()
         older_ends = Signal()  # ... as the wire has it, limit or not
 
-        # --- The word: low to high - 1, and where it ends in the window.
-        full = plan.cut & (row == plan.last_row)
+        # --- The word: low to high - 1. It covers the window up to row end, counted from the beginning of head.
         low = Mux(fresh & plan.cut, plan.header_len[:bits], 0)
         wanted = Mux(full, plan.last_lane + 1, size)
-        end = Signal(range(2 * size + 1))
-        m.d.comb += end.eq(wanted + shift + 1)
+        end = Signal(signed(bits + 2))
+        tail = Signal(signed(bits + 2))  # ... of a segment's last word
+        m.d.comb += [
+            tail.eq(plan.last_lane + shift + 2 - size),
+            end.eq(Mux(full, tail, shift + 1)),
+        ]
         by_older = ~back & older.last
-        needs_head = ~back & ~older.last & (end > size)
-        have = Signal(range(2 * size + 1))
-        newest_count = Mux(back, older.count, head.count)
-        m.d.comb += have.eq(Mux(by_older, older.count, size + newest_count))
-        ends = Mux(by_older | back, older.last, needs_head & head.last) & (have <= end)
-        high = Mux(ends, have - shift - 1, wanted)
+        needs_head = ~back & ~older.last & (end > 0)
+        older_done = older.last & Mux(back, older.count <= end, older.count <= end + size)
+        head_done = needs_head & Mux(limited, limit_count <= end, head.last & (head.count <= end))
+        ends = older_done | head_done
+        have = Signal(signed(bits + 2))  # how far the frame reaches, if it ends
+        with m.If(by_older):
+            m.d.comb += have.eq(older.count - size)
+        with m.Elif(back):
+            m.d.comb += have.eq(older.count)
+        with m.Else():
+            m.d.comb += have.eq(Mux(limited, limit_count, head.count))
+        high = Mux(ends, (have + size - shift - 1)[: bits + 1], wanted)
         # A fault behind the limit is no fault of this unit: it is told once the unit is done.
         fault = Mux(by_older | back, Mux(older_limited, 0, older.fault), Mux(limited, 0, head.fault))
         owed = Signal()
 
         # --- What this clock does.
         swallow = (plan.drop != Drop.NONE) | drain
-        in_header = plan.cut & (row < (plan.header_len >> bits))
         pop = Signal()
         finish = Signal()
         go = Signal()
-        header_done = in_header & self.rows.payload.last
+        header_done = in_header & head.last
         m.d.comb += [
             go.eq(self.plan.valid & self.room & (self.rows.valid | owed | ~(swallow | in_header | needs_head))),
             self.rows.ready.eq(go & pop),
@@ -137,7 +150,7 @@ class Slicer(wiring.Component):
         with m.Elif(swallow):
             m.d.comb += [
                 pop.eq(1),
-                finish.eq(self.rows.payload.last),
+                finish.eq(head.last),
                 emit.eq(finish & (~drain | (head.fault != 0))),
             ]
         with m.Elif(in_header):
@@ -151,7 +164,7 @@ class Slicer(wiring.Component):
             with m.If(ends):
                 m.d.comb += [
                     pop.eq(needs_head & ~limited),
-                    finish.eq(Mux(by_older | back, older_ends & ~(older_limited & (older.fault != 0)), self.rows.payload.last & ~limited)),
+                    finish.eq(Mux(by_older | back, older_ends & ~(older_limited & (older.fault != 0)), head.last & ~limited)),
                 ]
             with m.Elif(full):
                 m.d.comb += pop.eq((carry | plan.step_row.less) & ~plan.step_row.more)
@@ -163,14 +176,18 @@ class Slicer(wiring.Component):
                 m.d.sync += [
                     at.eq(at + 1),
                     taken.eq(taken + 1),
+                    at_limit_next.eq(taken + 1 == plan.end >> bits),
                     older.eq(head),
                     older_limited.eq(limited),
-                    older_ends.eq(self.rows.payload.last),
+                    older_ends.eq(head.last),
                 ]
+                with m.If(limited):
+                    m.d.sync += [older.last.eq(1), older.count.eq(limit_count)]
             with m.If(~swallow):
-                m.d.sync += [same.eq(0), back.eq(0)]
+                m.d.sync += [begin.eq(0), same.eq(0), back.eq(0), full_next.eq(row_next == plan.last_row)]
+                m.d.sync += more_header.eq(in_header & (row_next != header_rows))
                 with m.If(in_header):
-                    m.d.sync += row.eq(row + 1)
+                    m.d.sync += [row.eq(row_next), row_next.eq(row_next + 1)]
                 with m.Elif(ends):
                     m.d.sync += [drain.eq(1), owed.eq((by_older | back) & older_ends)]
                 with m.Elif(full):
@@ -178,19 +195,22 @@ class Slicer(wiring.Component):
                         shift.eq(next_shift),
                         same.eq(~pop),
                         back.eq(~carry & plan.step_row.more),
-                        row.eq(plan.header_len >> bits),
+                        row.eq(header_rows),
+                        row_next.eq(header_rows + 1),
                         fresh.eq(1),
                         segment_first.eq(0),
                     ]
                 with m.Else():
-                    m.d.sync += [row.eq(row + 1), fresh.eq(0)]
+                    m.d.sync += [row.eq(row_next), row_next.eq(row_next + 1), fresh.eq(0)]
             with m.If(finish):
                 m.d.sync += [
+                    begin.eq(1),
                     taken.eq(0),
                     shift.eq(top),
                     same.eq(0),
                     back.eq(0),
                     row.eq(0),
+                    row_next.eq(1),
                     fresh.eq(1),
                     segment_first.eq(1),
                     drain.eq(0),

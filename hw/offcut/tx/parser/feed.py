@@ -5,8 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from ..layouts import Kind
-from .stage import chunk_layout
+from .stage import TAG_BITS, chunk_layout
 
 __all__ = ["HeaderFeed"]
 
@@ -43,7 +42,7 @@ class HeaderFeed(wiring.Component):
             "slot_room": In(1),
             "begun": Out(1),
             "decided": In(1),
-            "decided_tag": In(3),
+            "decided_tag": In(TAG_BITS),
             "written": In(address),
             "at": Out(address),
             "row": In(geometry.row),
@@ -57,42 +56,57 @@ class HeaderFeed(wiring.Component):
         per_row = g.width // g.parse_bits
         chunk = self.o.payload
 
+        # --- The frame whose chunks are being read, and the row from which they come.
+        active = Signal()
+        frame = Signal.like(request)
+        row, row_valid = Signal(g.row), Signal()
+        following = Signal.like(self.at)  # address of the next row
         index = Signal.like(chunk.index)
         tag = Signal.like(chunk.tag)
-        first = index == 0
-        walk = ((request.kind == Kind.SEGMENT) | (request.kind == Kind.AUTO)) & (request.drop == 0)
 
         part = index[: ceil_log2(per_row)]
-        row = self.row
-        m.d.comb += self.at.eq(request.row + (index >> ceil_log2(per_row)))
-        here = Signal(range(-g.bus_bytes, g.bus_bytes + 1))  # bytes of the row from this chunk on
-        m.d.comb += here.eq(row.end.count - part * chunk_bytes)
-        end = row.end.last & (here <= chunk_bytes)
+        left = Signal(range(-g.bus_bytes, g.bus_bytes + 1))  # bytes of the row from this chunk on
+        m.d.comb += left.eq(row.end.count - part * chunk_bytes)
+        end = row.end.last & (left <= chunk_bytes)
+        go = active & (row_valid | ~frame.walk)
+        stop = active & ((self.decided & (self.decided_tag == tag)) | index.all())
+        done = go & (end | ~frame.walk)
 
-        may_begin = self.room & (~walk | self.slot_room)
-        stop = self.decided & (self.decided_tag == tag)
-        go = self.i.valid & Mux(first, may_begin, 1) & (~walk | (self.at != self.written))
-        done = Signal()
+        # --- The next frame. Its first row is read while the last row of this one is in the register, so nothing is lost between them
+        # (after a stop, a clock is).
+        turn = ~active | ~frame.walk | (row_valid & row.end.last)
+        may_begin = self.i.valid & self.room & (~request.walk | self.slot_room)
+        begin = may_begin & (~active | (turn & done))
         m.d.comb += [
-            done.eq(self.i.valid & ((go & (~walk | end | index.all())) | (~first & stop))),
-            self.i.ready.eq(done),
-            self.begun.eq(go & first & walk),
+            self.i.ready.eq(self.room & (~request.walk | self.slot_room) & (~active | (turn & done))),
+            self.begun.eq(begin & request.walk),
+            self.at.eq(Mux(turn, request.row, following)),
         ]
+        with m.If(begin):
+            m.d.sync += [active.eq(1), frame.eq(request), tag.eq(tag + 1), index.eq(0)]
+        with m.Elif(done | stop):
+            m.d.sync += active.eq(0)
+        with m.Elif(go):
+            m.d.sync += index.eq(index + 1)
+
+        with m.If(begin):
+            m.d.sync += [row.eq(self.row), row_valid.eq(1), following.eq(request.row + 1)]
+        with m.Elif(~row_valid | (go & part.all())):
+            m.d.sync += [row.eq(self.row), row_valid.eq(following != self.written)]
+            with m.If(following != self.written):
+                m.d.sync += following.eq(following + 1)
 
         m.d.sync += self.o.valid.eq(go)
         with m.If(go):
             m.d.sync += [
                 chunk.tag.eq(tag),
-                chunk.first.eq(first),
-                chunk.end.eq(end | ~walk),
+                chunk.first.eq(index == 0),
+                chunk.end.eq(end | ~frame.walk),
                 chunk.index.eq(index),
-                chunk.count.eq(Mux(here < 0, 0, Mux(here > chunk_bytes, chunk_bytes, here))),
+                chunk.count.eq(Mux(left < 0, 0, Mux(left > chunk_bytes, chunk_bytes, left))),
                 chunk.fault.eq(Mux(end, row.end.fault, 0)),
                 chunk.data.eq(row.data.word_select(part, g.parse_bits)),
-                chunk.request.eq(request),
-                index.eq(index + 1),
+                chunk.request.eq(frame),
             ]
-        with m.If(done):
-            m.d.sync += [index.eq(0), tag.eq(tag + 1)]
 
         return m

@@ -6,6 +6,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from ..layouts import Drop, Kind
+from .stage import TAG_BITS
 
 __all__ = ["Judge", "verdict_layout"]
 
@@ -52,7 +53,7 @@ class Judge(wiring.Component):
     slot : Out
         The slot that the next frame to be cut will have.
     spared : Out(1)
-        A frame that was walked needs no slot.
+        A frame that was request.walk needs no slot.
     open : Out(1)
         The chunk belongs to a frame that may yet be cut, so that it belongs into the slot.
     decided, decided_tag : Out
@@ -67,7 +68,7 @@ class Judge(wiring.Component):
             "spared": Out(1),
             "open": Out(1),
             "decided": Out(1),
-            "decided_tag": Out(3),
+            "decided_tag": Out(TAG_BITS),
         })
 
     def elaborate(self, platform):
@@ -116,12 +117,11 @@ class Judge(wiring.Component):
 
         pending = self.i.valid & (chunk.first | ~settled)
         now = pending & decide
-        walked = (request.drop == 0) & ((request.kind == Kind.SEGMENT) | (request.kind == Kind.AUTO))
         m.d.comb += [
             self.decided.eq(now),
             self.decided_tag.eq(chunk.tag),
-            self.spared.eq(now & walked & ~cut),
-            self.open.eq(pending & walked),
+            self.spared.eq(now & request.walk & ~cut),
+            self.open.eq(pending & request.walk),
         ]
         with m.If(self.i.valid):
             m.d.sync += settled.eq(decide | (~chunk.first & settled))

@@ -98,7 +98,10 @@ class Planner(wiring.Component):
         size_1 = later(request.size, "size_1")
         last_byte = Signal(17)
         m.d.sync += last_byte.eq(before_1 + size_1 - 1)
-        m.d.sync += Cat(plans[2].last_lane, plans[2].last_row).eq(last_byte)
+        m.d.sync += [
+            Cat(plans[2].last_lane, plans[2].last_row).eq(last_byte),
+            plans[2].single.eq(last_byte >> g.lane_bits == plans[1].header_len >> g.lane_bits),
+        ]
         # Clock 3: how far the next segment is shifted against it.
         head_lane = plans[1].header_len[: g.lane_bits]
         step_lane = Signal(g.lane_bits)

@@ -4,14 +4,17 @@ from amaranth import Cat
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Stage", "chunk_layout", "halfword"]
+__all__ = ["TAG_BITS", "Stage", "chunk_layout", "halfword"]
+
+TAG_BITS = 4
+"""Tell apart the frames between the feed and the judge: at most one a stage."""
 
 
 def chunk_layout(geometry):
     """A piece of a frame's beginning, as wide as the parser, with its frame's request."""
     chunk_bytes = geometry.parse_bits // 8
     return data.StructLayout({
-        "tag": 3,  # tells the frames in the parser apart
+        "tag": TAG_BITS,
         "first": 1,
         "end": 1,  # the frame ends in this chunk
         "index": range(geometry.header_bytes // chunk_bytes),
