@@ -112,7 +112,8 @@ class Ingress(wiring.Component):
             self.rows.valid.eq(valid & ~swallow),
             row.data.eq(data),
             row.end.last.eq(last | faulty),
-            row.end.count.eq(Mux(sound, whole_lanes + 1, 0)),
+            row.end.lane.eq(whole_lanes),
+            row.end.empty.eq(~sound),
             row.end.fault.eq(fault),
         ]
 

@@ -93,8 +93,8 @@ class Geometry:
         self.axis = data.StructLayout({"data": width, "keep": width // 8, "last": 1, "user": 160})
         self.out = data.StructLayout({"data": width, "keep": width // 8, "last": 1})
 
-        # What ends a row: its bytes (0 in a row that broke the contract), and whether its frame ends here.
-        self.row_end = data.StructLayout({"last": 1, "count": range(self.bus_bytes + 1), "fault": 2})
+        # What ends a row: the lane of its last byte (unless it broke the contract and has none), and whether its frame ends here.
+        self.row_end = data.StructLayout({"last": 1, "lane": lanes, "empty": 1, "fault": 2})
         self.row = data.StructLayout({"data": width, "end": self.row_end})
 
         # A frame's request, decoded. size is gso_size, or the MTU for Kind.AUTO.

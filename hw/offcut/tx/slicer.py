@@ -1,12 +1,20 @@
 """Walk through the rows of a frame and say which of their bytes make each word of each unit."""
 
-from amaranth import Module, Mux, Signal, signed
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .layouts import FRAME_LEN_BITS, Drop
 
 __all__ = ["Slicer", "step_layout"]
+
+
+def at_most(a, b):
+    """``a <= b`` for a few bits, without a carry chain."""
+    if len(a) == 1:
+        return ~a[0] | b[0]
+    half = len(a) // 2
+    return (~a[half:] & b[half:]).any() & at_most(a[half:], b[half:]) | (a[half:] == b[half:]) & at_most(a[:half], b[:half])
 
 
 def step_layout(geometry):
@@ -75,7 +83,7 @@ class Slicer(wiring.Component):
 
         # --- Where in the frame the window stands.
         at = Signal(range(g.store_rows))  # of head
-        taken = Signal(FRAME_LEN_BITS - bits)  # rows of the frame before head
+        taken_next = Signal(FRAME_LEN_BITS - bits, init=1)  # rows of the frame up to head
         begin = Signal(init=1)  # nothing of the frame is taken
         shift = Signal(bits, init=top)
         same = Signal()
@@ -85,155 +93,143 @@ class Slicer(wiring.Component):
         fresh = Signal(init=1)  # a unit begins
         segment_first = Signal(init=1)
         drain = Signal()  # the frame's units are done, its rows are not
+        owed = Signal()  # ... or they are, but a fault is still to be told
 
         # What can be known a word ahead is kept in registers: the loop from a row's end to the next window must be short.
         header_rows = plan.header_len >> bits
+        limit_row, limit_lane = plan.end >> bits, plan.end[:bits]
         more_header, full_next, at_limit_next = Signal(), Signal(), Signal()
+        tail_next = Signal(bits + 1)
         in_header = plan.cut & Mux(begin, header_rows != 0, more_header)
         full = plan.cut & Mux(fresh, plan.single, full_next)  # the word ends a full segment
-        at_limit = plan.limit & Mux(begin, plan.end >> bits == 0, at_limit_next)
+        at_limit = plan.limit & Mux(begin, limit_row == 0, at_limit_next)  # nothing behind limit_lane of head belongs to the frame
 
-        # --- A row ends the frame where it says so, or where the plan's limit lies.
+        # --- The word's last byte in the window, if the frame does not end before: the upper bit tells head from older.
+        tail = Signal(bits + 1)
+        m.d.comb += tail.eq(Mux(full, Mux(segment_first, Cat(plan.last_lane, 1), tail_next), Cat(shift, 1)))
+        tail_lane, over = tail[:bits], tail[bits]
+
+        # --- Does the frame end in it? In the row where it says so, or where the plan's limit lies.
         head = self.rows.payload
-        limit_count = plan.end[:bits] + 1
-        limited = at_limit & ((limit_count < head.count) | ~head.last)
         older = Signal(g.row_end)
-        older_limited = Signal()
-        older_ends = Signal()  # ... as the wire has it, limit or not
-
-        # --- The word: low to high - 1. It covers the window up to row end, counted from the beginning of head.
-        low = Mux(fresh & plan.cut, plan.header_len[:bits], 0)
-        wanted = Mux(full, plan.last_lane + 1, size)
-        end = Signal(signed(bits + 2))
-        tail = Signal(signed(bits + 2))  # ... of a segment's last word
-        m.d.comb += [
-            tail.eq(plan.last_lane + shift + 2 - size),
-            end.eq(Mux(full, tail, shift + 1)),
-        ]
-        by_older = ~back & older.last
-        needs_head = ~back & ~older.last & (end > 0)
-        older_done = older.last & Mux(back, older.count <= end, older.count <= end + size)
-        head_done = needs_head & Mux(limited, limit_count <= end, head.last & (head.count <= end))
+        older_ends = Signal()  # as the wire has it, limit or not
+        older_hides = Signal()  # a fault behind the limit is no fault of the unit: it is told once that is done
+        beyond = ~head.empty & ~at_most(head.lane, limit_lane)
+        hides = at_limit & beyond & (head.fault != 0)
+        by_older = older.last | back
+        needs_head = ~by_older & over
+        older_done = older.last & ((over & ~back) | at_most(older.lane, tail_lane))
+        head_done = needs_head & ((at_limit & at_most(limit_lane, tail_lane)) | (head.last & (head.empty | at_most(head.lane, tail_lane))))
         ends = older_done | head_done
-        have = Signal(signed(bits + 2))  # how far the frame reaches, if it ends
-        with m.If(by_older):
-            m.d.comb += have.eq(older.count - size)
-        with m.Elif(back):
-            m.d.comb += have.eq(older.count)
-        with m.Else():
-            m.d.comb += have.eq(Mux(limited, limit_count, head.count))
-        high = Mux(ends, (have + size - shift - 1)[: bits + 1], wanted)
-        # A fault behind the limit is no fault of this unit: it is told once the unit is done.
-        fault = Mux(by_older | back, Mux(older_limited, 0, older.fault), Mux(limited, 0, head.fault))
-        owed = Signal()
 
         # --- What this clock does.
         swallow = (plan.drop != Drop.NONE) | drain
-        pop = Signal()
-        finish = Signal()
-        go = Signal()
-        header_done = in_header & head.last
+        needs_row = swallow | in_header | needs_head
+        pop, finish, go, emit = Signal(), Signal(), Signal(), Signal()
+        total = Signal(bits + 1)
+        next_shift, carry = total[:bits], total[bits]
         m.d.comb += [
-            go.eq(self.plan.valid & self.room & (self.rows.valid | owed | ~(swallow | in_header | needs_head))),
+            total.eq(shift + plan.step_lane),
+            go.eq(self.plan.valid & self.room & (self.rows.valid | ~needs_row | owed)),
             self.rows.ready.eq(go & pop),
             self.plan.ready.eq(go & finish),
         ]
-
-        carry = Signal()
-        next_shift = Signal(bits)
-        total = Signal(bits + 1)
-        m.d.comb += [total.eq(shift + plan.step_lane), next_shift.eq(total[:bits]), carry.eq(total[bits])]
-
-        emit = Signal()
         with m.If(owed):
             m.d.comb += [finish.eq(1), emit.eq(1)]
         with m.Elif(swallow):
-            m.d.comb += [
-                pop.eq(1),
-                finish.eq(head.last),
-                emit.eq(finish & (~drain | (head.fault != 0))),
-            ]
+            m.d.comb += [pop.eq(1), finish.eq(head.last), emit.eq(head.last & (~drain | (head.fault != 0)))]
         with m.Elif(in_header):
-            m.d.comb += [
-                pop.eq(1),
-                finish.eq(header_done),
-                emit.eq(header_done),
-            ]
+            m.d.comb += [pop.eq(1), finish.eq(head.last), emit.eq(head.last)]
         with m.Else():
-            m.d.comb += emit.eq(1)
-            with m.If(ends):
-                m.d.comb += [
-                    pop.eq(needs_head & ~limited),
-                    finish.eq(Mux(by_older | back, older_ends & ~(older_limited & (older.fault != 0)), head.last & ~limited)),
-                ]
-            with m.Elif(full):
-                m.d.comb += pop.eq((carry | plan.step_row.less) & ~plan.step_row.more)
-            with m.Else():
-                m.d.comb += pop.eq(~back)
+            moves = (carry | plan.step_row.less) & ~plan.step_row.more
+            m.d.comb += [
+                pop.eq(Mux(full & ~ends, moves, needs_head)),
+                finish.eq(ends & Mux(by_older, older_ends & ~older_hides, head.last & ~hides)),
+                emit.eq(1),
+            ]
 
-        with m.If(go):
-            with m.If(pop):
-                m.d.sync += [
-                    at.eq(at + 1),
-                    taken.eq(taken + 1),
-                    at_limit_next.eq(taken + 1 == plan.end >> bits),
-                    older.eq(head),
-                    older_limited.eq(limited),
-                    older_ends.eq(head.last),
-                ]
-                with m.If(limited):
-                    m.d.sync += [older.last.eq(1), older.count.eq(limit_count)]
-            with m.If(~swallow):
-                m.d.sync += [begin.eq(0), same.eq(0), back.eq(0), full_next.eq(row_next == plan.last_row)]
-                m.d.sync += more_header.eq(in_header & (row_next != header_rows))
-                with m.If(in_header):
-                    m.d.sync += [row.eq(row_next), row_next.eq(row_next + 1)]
-                with m.Elif(ends):
-                    m.d.sync += [drain.eq(1), owed.eq((by_older | back) & older_ends)]
-                with m.Elif(full):
+        # --- Where the window stands next.
+        with m.If(go & pop):
+            m.d.sync += [
+                at.eq(at + 1),
+                taken_next.eq(taken_next + 1),
+                at_limit_next.eq(taken_next == limit_row),
+                older.eq(head),
+                older_ends.eq(head.last),
+                older_hides.eq(hides),
+            ]
+            with m.If(at_limit):
+                m.d.sync += older.last.eq(1)
+            with m.If(at_limit & beyond):
+                m.d.sync += older.lane.eq(limit_lane)
+        with m.If(go & ~swallow):
+            m.d.sync += [
+                begin.eq(0),
+                same.eq(0),
+                back.eq(0),
+                full_next.eq(row_next == plan.last_row),
+                more_header.eq(in_header & (row_next != header_rows)),
+                row.eq(row_next),
+                row_next.eq(row_next + 1),
+                fresh.eq(in_header),
+            ]
+            with m.If(~in_header):
+                m.d.sync += [drain.eq(ends), owed.eq(ends & Mux(by_older, older_ends & older_hides, head.last & hides))]
+                with m.If(full):
                     m.d.sync += [
                         shift.eq(next_shift),
-                        same.eq(~pop),
+                        tail_next.eq(plan.last_lane + next_shift + 1),
+                        same.eq(~moves),
                         back.eq(~carry & plan.step_row.more),
                         row.eq(header_rows),
                         row_next.eq(header_rows + 1),
                         fresh.eq(1),
                         segment_first.eq(0),
                     ]
-                with m.Else():
-                    m.d.sync += [row.eq(row_next), row_next.eq(row_next + 1), fresh.eq(0)]
-            with m.If(finish):
-                m.d.sync += [
-                    begin.eq(1),
-                    taken.eq(0),
-                    shift.eq(top),
-                    same.eq(0),
-                    back.eq(0),
-                    row.eq(0),
-                    row_next.eq(1),
-                    fresh.eq(1),
-                    segment_first.eq(1),
-                    drain.eq(0),
-                    owed.eq(0),
-                    older.last.eq(0),
-                ]
-
-        m.d.sync += self.o.valid.eq(go & emit)
-        with m.If(go & emit):
+        with m.If(go & finish):
             m.d.sync += [
-                step.at.eq(at - back),
-                step.same.eq(same),
-                step.shift.eq(shift),
-                step.low.eq(Mux(in_header, size, low)),
-                step.high.eq(Mux(in_header, size, high)),
-                step.write.eq(~swallow & ~in_header),
-                step.row.eq(row),
-                step.first.eq(fresh),
-                step.last.eq(swallow | in_header | ends | full),
-                step.segment_first.eq(segment_first),
-                step.frame_last.eq(swallow | in_header | ends),
-                step.behind.eq(drain),
-                step.fault.eq(Mux(drain, Mux(owed, older.fault, head.fault), Mux(ends & ~in_header, fault, 0))),
-                step.plan.eq(plan),
+                begin.eq(1),
+                taken_next.eq(1),
+                shift.eq(top),
+                same.eq(0),
+                back.eq(0),
+                row.eq(0),
+                row_next.eq(1),
+                fresh.eq(1),
+                segment_first.eq(1),
+                drain.eq(0),
+                owed.eq(0),
+                older.last.eq(0),
             ]
+
+        # --- The step. If the frame ends in the word, its last byte lies that much before where the word would have ended.
+        end_lane = Signal(bits)
+        with m.If(older_done):
+            m.d.comb += end_lane.eq(older.lane)
+        with m.Elif(at_limit & (beyond | ~head.last)):
+            m.d.comb += end_lane.eq(limit_lane)
+        with m.Else():
+            m.d.comb += end_lane.eq(head.lane)
+        nothing = head_done & head.last & head.empty  # of this row, so the word ends with the row before
+        last_byte = Signal(bits + 1)  # of the word in the window, counted from shift + 1
+        m.d.comb += last_byte.eq(Cat(end_lane, ~by_older | back) - shift - Mux(nothing, end_lane + 1, 0))
+        high = Mux(ends, last_byte, Mux(full, plan.last_lane + 1, size))
+        fault = Mux(by_older, Mux(older_hides, 0, older.fault), Mux(hides, 0, head.fault))
+        m.d.sync += [
+            self.o.valid.eq(go & emit),
+            step.at.eq(at - back),
+            step.same.eq(same),
+            step.shift.eq(shift),
+            step.low.eq(Mux(in_header, size, Mux(fresh & plan.cut, plan.header_len[:bits], 0))),
+            step.high.eq(Mux(in_header, size, high)),
+            step.write.eq(~swallow & ~in_header),
+            step.row.eq(row),
+            step.first.eq(fresh),
+            step.last.eq(swallow | in_header | ends | full),
+            step.segment_first.eq(segment_first),
+            step.frame_last.eq(swallow | in_header | ends),
+            step.behind.eq(drain),
+            step.fault.eq(Mux(drain, Mux(owed, older.fault, head.fault), Mux(ends & ~in_header, fault, 0))),
+            step.plan.eq(plan),
+        ]
         return m

@@ -65,9 +65,9 @@ class HeaderFeed(wiring.Component):
         tag = Signal.like(chunk.tag)
 
         part = index[: ceil_log2(per_row)]
-        left = Signal(range(-g.bus_bytes, g.bus_bytes + 1))  # bytes of the row from this chunk on
-        m.d.comb += left.eq(row.end.count - part * chunk_bytes)
-        end = row.end.last & (left <= chunk_bytes)
+        part_bits = ceil_log2(chunk_bytes)
+        ends_here = row.end.last & (row.end.lane[part_bits:] == part)
+        end = ends_here | (row.end.last & row.end.empty)
         go = active & (row_valid | ~frame.walk)
         stop = active & ((self.decided & (self.decided_tag == tag)) | index.all())
         done = go & (end | ~frame.walk)
@@ -103,7 +103,7 @@ class HeaderFeed(wiring.Component):
                 chunk.first.eq(index == 0),
                 chunk.end.eq(end | ~frame.walk),
                 chunk.index.eq(index),
-                chunk.count.eq(Mux(left < 0, 0, Mux(left > chunk_bytes, chunk_bytes, left))),
+                chunk.count.eq(Mux(row.end.empty, 0, Mux(ends_here, row.end.lane[:part_bits] + 1, chunk_bytes))),
                 chunk.fault.eq(Mux(end, row.end.fault, 0)),
                 chunk.data.eq(row.data.word_select(part, g.parse_bits)),
                 chunk.request.eq(frame),
