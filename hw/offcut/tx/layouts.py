@@ -114,17 +114,20 @@ class Geometry:
         # What the parser decided for a frame.
         self.plan = data.StructLayout({
             "drop": drop,
+            "swallow": 1,  # drop is a reason
             "cut": 1,
             "slot": slot,
             "header_len": 9,  # 0 unless cut
+            "headed": 1,  # the header fills at least one row
             "last_row": self.row_bits,  # of a full segment: the row and lane of its last byte as it leaves
             "last_lane": lanes,
-            "single": 1,  # a full segment's payload fits one row
+            "single": 1,  # cut, and a full segment's payload fits one row
             "step_lane": lanes,  # gso_size mod bus_bytes
             "step_row": data.StructLayout({"less": 1, "more": 1}),  # see Slicer
             "auto": 1,  # not asked for, but found
             # Auto, cut: bytes behind this one are left out. Otherwise: the byte that the frame must reach, for what is asked or was found.
             "limit": 1,
+            "limit_first": 1,  # and that byte lies in the first row
             "end": position,
             # Where a frame is not cut: the bytes summed are sum_first to sum_last, or to the frame's end if not auto.
             "sum_first": position,

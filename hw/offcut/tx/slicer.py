@@ -4,7 +4,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .layouts import FRAME_LEN_BITS, Drop
+from .layouts import FRAME_LEN_BITS
 
 __all__ = ["Slicer", "step_layout"]
 
@@ -92,6 +92,7 @@ class Slicer(wiring.Component):
         row_next = Signal(g.row_bits, init=1)
         fresh = Signal(init=1)  # a unit begins
         segment_first = Signal(init=1)
+        opening = Signal(init=1)  # no word of the frame has been made
         drain = Signal()  # the frame's units are done, its rows are not
         owed = Signal()  # ... or they are, but a fault is still to be told
 
@@ -100,14 +101,18 @@ class Slicer(wiring.Component):
         limit_row, limit_lane = plan.end >> bits, plan.end[:bits]
         more_header, full_next, at_limit_next = Signal(), Signal(), Signal()
         tail_next = Signal(bits + 1)
-        in_header = plan.cut & Mux(begin, header_rows != 0, more_header)
-        full = plan.cut & Mux(fresh, plan.single, full_next)  # the word ends a full segment
-        at_limit = plan.limit & Mux(begin, limit_row == 0, at_limit_next)  # nothing behind limit_lane of head belongs to the frame
+        in_header = Mux(begin, plan.headed, more_header)
+        full = Mux(opening, plan.single, full_next)  # the word ends a full segment
+        at_limit = Mux(begin, plan.limit_first, at_limit_next)  # nothing behind limit_lane of head belongs to the frame
 
-        # --- The word's last byte in the window, if the frame does not end before: the upper bit tells head from older.
-        tail = Signal(bits + 1)
-        m.d.comb += tail.eq(Mux(full, Mux(segment_first, Cat(plan.last_lane, 1), tail_next), Cat(shift, 1)))
-        tail_lane, over = tail[:bits], tail[bits]
+        # --- The word's last byte in the window, if the frame does not end before: in head (over) or in older, and in which lane.
+        # All of its places are compared at once, and the answer chosen late.
+        over = ~full | segment_first | tail_next[bits]
+
+        def in_word(lane):
+            """Whether a lane, of the row in which the word ends, is not behind its last byte."""
+            return Mux(full, Mux(segment_first, at_most(lane, plan.last_lane), at_most(lane, tail_next[:bits])), at_most(lane, shift))
+
 
         # --- Does the frame end in it? In the row where it says so, or where the plan's limit lies.
         head = self.rows.payload
@@ -118,12 +123,12 @@ class Slicer(wiring.Component):
         hides = at_limit & beyond & (head.fault != 0)
         by_older = older.last | back
         needs_head = ~by_older & over
-        older_done = older.last & ((over & ~back) | at_most(older.lane, tail_lane))
-        head_done = needs_head & ((at_limit & at_most(limit_lane, tail_lane)) | (head.last & (head.empty | at_most(head.lane, tail_lane))))
+        older_done = older.last & ((over & ~back) | in_word(older.lane))
+        head_done = needs_head & ((at_limit & in_word(limit_lane)) | (head.last & (head.empty | in_word(head.lane))))
         ends = older_done | head_done
 
         # --- What this clock does.
-        swallow = (plan.drop != Drop.NONE) | drain
+        swallow = plan.swallow | drain
         needs_row = swallow | in_header | needs_head
         pop, finish, go, emit = Signal(), Signal(), Signal(), Signal()
         total = Signal(bits + 1)
@@ -153,7 +158,7 @@ class Slicer(wiring.Component):
             m.d.sync += [
                 at.eq(at + 1),
                 taken_next.eq(taken_next + 1),
-                at_limit_next.eq(taken_next == limit_row),
+                at_limit_next.eq(plan.limit & (taken_next == limit_row)),
                 older.eq(head),
                 older_ends.eq(head.last),
                 older_hides.eq(hides),
@@ -167,7 +172,8 @@ class Slicer(wiring.Component):
                 begin.eq(0),
                 same.eq(0),
                 back.eq(0),
-                full_next.eq(row_next == plan.last_row),
+                full_next.eq(plan.cut & (row_next == plan.last_row)),
+                opening.eq(in_header),
                 more_header.eq(in_header & (row_next != header_rows)),
                 row.eq(row_next),
                 row_next.eq(row_next + 1),
@@ -185,10 +191,12 @@ class Slicer(wiring.Component):
                         row_next.eq(header_rows + 1),
                         fresh.eq(1),
                         segment_first.eq(0),
+                        full_next.eq(plan.single),
                     ]
         with m.If(go & finish):
             m.d.sync += [
                 begin.eq(1),
+                opening.eq(1),
                 taken_next.eq(1),
                 shift.eq(top),
                 same.eq(0),
@@ -204,13 +212,13 @@ class Slicer(wiring.Component):
 
         # --- The step. If the frame ends in the word, its last byte lies that much before where the word would have ended.
         end_lane = Signal(bits)
-        with m.If(older_done):
+        with m.If(by_older):
             m.d.comb += end_lane.eq(older.lane)
         with m.Elif(at_limit & (beyond | ~head.last)):
             m.d.comb += end_lane.eq(limit_lane)
         with m.Else():
             m.d.comb += end_lane.eq(head.lane)
-        nothing = head_done & head.last & head.empty  # of this row, so the word ends with the row before
+        nothing = ~by_older & head.last & head.empty  # of this row, so the word ends with the row before
         last_byte = Signal(bits + 1)  # of the word in the window, counted from shift + 1
         m.d.comb += last_byte.eq(Cat(end_lane, ~by_older | back) - shift - Mux(nothing, end_lane + 1, 0))
         high = Mux(ends, last_byte, Mux(full, plan.last_lane + 1, size))

@@ -70,6 +70,7 @@ class Planner(wiring.Component):
         plan = plans[0]
         m.d.sync += [
             plan.drop.eq(verdict.drop),
+            plan.swallow.eq(verdict.drop != 0),
             plan.cut.eq(verdict.cut),
             plan.slot.eq(verdict.slot),
             plan.auto.eq(auto),
@@ -100,7 +101,9 @@ class Planner(wiring.Component):
         m.d.sync += last_byte.eq(before_1 + size_1 - 1)
         m.d.sync += [
             Cat(plans[2].last_lane, plans[2].last_row).eq(last_byte),
-            plans[2].single.eq(last_byte >> g.lane_bits == plans[1].header_len >> g.lane_bits),
+            plans[2].single.eq(plans[1].cut & (last_byte >> g.lane_bits == plans[1].header_len >> g.lane_bits)),
+            plans[2].headed.eq(plans[1].header_len >> g.lane_bits != 0),
+            plans[2].limit_first.eq(plans[1].limit & (plans[1].end >> g.lane_bits == 0)),
         ]
         # Clock 3: how far the next segment is shifted against it.
         head_lane = plans[1].header_len[: g.lane_bits]
