@@ -143,13 +143,13 @@ class Aligner(wiring.Component):
                 m.d.sync += [window.eq(moved), later.eq(shift)]
                 shift = later
 
-        word = words[-1]
+        kept, summed = Signal(g.width, reset_less=True), Signal(g.width, reset_less=True)
+        m.d.sync += [kept.eq(moved), summed.eq(moved)]
         for lane in range(size):
-            byte = moved.word_select(lane, 8)
-            m.d.sync += [word.data.word_select(lane, 8).eq(byte), word.summed.word_select(lane, 8).eq(byte)]
             with m.If(~keep[lane]):
-                m.d.sync += word.data.word_select(lane, 8).eq(0)
+                m.d.sync += kept.word_select(lane, 8).eq(0)
             with m.If(~count[lane]):
-                m.d.sync += word.summed.word_select(lane, 8).eq(0)
-        m.d.comb += [self.o.valid.eq(valids[-1]), self.o.payload.eq(word)]
+                m.d.sync += summed.word_select(lane, 8).eq(0)
+        word = self.o.payload
+        m.d.comb += [self.o.valid.eq(valids[-1]), word.eq(words[-1]), word.data.eq(kept), word.summed.eq(summed)]
         return m

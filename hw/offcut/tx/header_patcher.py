@@ -130,17 +130,11 @@ class HeaderPatcher(wiring.Component):
                 mangle_3.eq(two.mangle),
             ]
 
-        # --- Clock 4: the payload's sum, which is below 0xFFFF. If nothing else is left to add, a 0 stays 0 and inverts to 0xFFFF;
-        # else zero shows as 0xFFFF and inverts to 0. So where zero is to leave as 0xFFFF, the carry of sum + 1 decides instead.
-        plain, more = Signal(17), Signal(17)
-        m.d.comb += [
-            plain.eq(sum_3 + self.sum),
-            more.eq(sum_3 + self.sum + 1),
-            self.take_sum.eq(begun[2]),
-        ]
+        # --- Clock 4: the payload's sum, which is below 0xFFFF. Zero shows as 0xFFFF and inverts to 0, or the other way round.
+        m.d.comb += self.take_sum.eq(begun[2])
         with m.If(begun[2]):
             m.d.sync += [
-                self.csum.eq(~Mux(Mux(mangle_3, more[16], plain[16]), more[:16], plain[:16])),
+                self.csum.eq(~add(sum_3, self.sum, mangle_3)),
                 self.ip_csum.eq(ip_3),
             ]
         return m

@@ -1,7 +1,7 @@
 """Send units: header rows from the header RAM, patched, and payload from the buffer."""
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .layouts import Field
@@ -21,7 +21,7 @@ class Joiner(wiring.Component):
 
         clock 0      1          2           3                4            5
         row ──▶ header RAM ─▶ register ─▶ fields by tag ─▶ register ─▶ checksums by place ─▶ queue ─▶ o
-           └──▶ buffer ─────▶ register ─▶ register ──────▶ register ─▶    or'ed in
+           └──▶ buffer ───────────────▶ register ────────▶ register ─▶    or'ed in
 
     The output queue always has room for what is under way, so nothing here waits, and a frame once begun goes on to its end.
 
@@ -35,6 +35,7 @@ class Joiner(wiring.Component):
     header, fields : In
     payload_take : Out(1)
     payload : In
+        Two clocks after, one value for each bank of the buffer, all but one of them 0; all 0 where nothing was taken.
     total_length, identification, seq, flags, ip_csum, csum : In
         From the patcher.
     released : Out(1)
@@ -53,7 +54,7 @@ class Joiner(wiring.Component):
             "header": In(geometry.width),
             "fields": In(2 * geometry.width // 16),
             "payload_take": Out(1),
-            "payload": In(geometry.width),
+            "payload": In(data.ArrayLayout(geometry.width, len(geometry.buffer_banks))),
             "total_length": In(16),
             "identification": In(16),
             "seq": In(32),
@@ -105,7 +106,6 @@ class Joiner(wiring.Component):
         m.d.sync += header_bytes.eq(Mux(row < header_row, size, Mux(row == header_row, header_lane, 0)))
         header_here = Signal(halfwords)
         m.d.sync += [header_here[lane].eq(header_bytes > 2 * lane) for lane in range(halfwords)]
-        payload_here = chain(in_payload, 2, "payload_here")
         whole = entry.first & entry.last
         patched = entry.cut & ~whole
         patch = chain(patched, 1, "patch")
@@ -113,14 +113,14 @@ class Joiner(wiring.Component):
         end_lane = chain(entry.last_lane, 4, "end_lane")
 
         # --- Clock 2: both rows in registers; the tags count only where the header is patched.
-        header, payload, tags = Signal(g.width), Signal(g.width), Signal(len(self.fields))
-        m.d.sync += [header.eq(self.header), payload.eq(self.payload), tags.eq(Mux(patch[1], self.fields, 0))]
+        header, tags = Signal(g.width), Signal(len(self.fields))
+        m.d.sync += [header.eq(self.header), tags.eq(Mux(patch[1], self.fields, 0))]
 
         # --- Clock 3: fields by tag. Halfwords of even index hold other fields than odd ones (layouts.Field).
         even = {Field.TOTAL_LENGTH: self.total_length, Field.SEQUENCE_LOW: self.seq[:16]}
         odd = {Field.IDENTIFICATION: self.identification, Field.SEQUENCE_HIGH: self.seq[16:], Field.FLAGS: self.flags}
-        header_3, payload_3 = Signal(g.width), Signal(g.width)
-        m.d.sync += [header_3.eq(header), payload_3.eq(payload)]
+        header_3 = Signal(g.width, reset_less=True)
+        m.d.sync += header_3.eq(header)
         for lane in range(halfwords):
             with m.Switch(tags.word_select(lane, 2)):
                 for field, value in (odd if lane % 2 else even).items():
@@ -128,10 +128,9 @@ class Joiner(wiring.Component):
                         m.d.sync += header_3.word_select(lane, 16).eq(Cat(value[8:], value[:8]))
             with m.If(~header_here[lane]):
                 m.d.sync += header_3.word_select(lane, 16).eq(0)
-        with m.If(~payload_here[2]):
-            m.d.sync += payload_3.eq(0)
-        header_4, payload_4 = Signal(g.width), Signal(g.width)
-        m.d.sync += [header_4.eq(header_3), payload_4.eq(payload_3)]
+        header_4 = Signal(g.width)
+        m.d.sync += header_4.eq(header_3)
+        payloads_4 = [chain(bank, 2, f"payload_{number}")[-1] for number, bank in enumerate(self.payload)]
 
         # --- Meanwhile: the lanes of the checksum's two bytes, and those of the IPv4 header checksum.
         high_lane = Signal(bits)
@@ -163,7 +162,9 @@ class Joiner(wiring.Component):
         even_byte, odd_byte = Mux(swap_4, low, high), Mux(swap_4, high, low)
         sent = Signal(g.out)
         for lane in range(size):
-            byte = header_4.word_select(lane, 8) | payload_4.word_select(lane, 8)
+            byte = header_4.word_select(lane, 8)
+            for payload in payloads_4:
+                byte |= payload.word_select(lane, 8)
             if lane // 2 in ip_at:
                 value = self.ip_csum[:8] if lane % 2 else self.ip_csum[8:]
                 byte = Mux(Cat(ip_at[lane // 2]).any(), value, byte)

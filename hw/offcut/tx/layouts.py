@@ -56,6 +56,13 @@ class Kind(enum.IntEnum):
     AUTO = 3
 
 
+def banks(rows):
+    """Depths of the memories that hold ``rows`` bus words at the least cost: powers of two, the larger first, 512 at least."""
+    single = max(512, 1 << ceil_log2(rows))
+    rest = max(512, 1 << ceil_log2(rows - single // 2)) if rows > single // 2 else single
+    return [single // 2, rest] if rest < single // 2 else [single]
+
+
 class Geometry:
     """The sizes and layouts that follow from one :class:`offcut.config.Config`.
 
@@ -67,6 +74,8 @@ class Geometry:
         Bits of a bus word's index within a frame that leaves (one past ``gso_size`` 65535 behind 256 bytes of header).
     store_rows : int
         Bus words between the input and the slicer: the longest header and the parser's latency must fit.
+    buffer_banks : list of int
+        Bus words in each memory of the payload buffer: two of the longest units, and what is under way when it says that it is full.
     slots, slot_rows : int
         Headers that the header RAM holds, and bus words for each.
     """
@@ -84,7 +93,7 @@ class Geometry:
         self.store_rows = 64 if config.width == 32 else 32
         self.slot_rows = self.header_bytes // self.bus_bytes
         self.parse_bits = min(config.width, 64)
-        self.buffer_rows = 2 * -(-config.mtu_max // self.bus_bytes)
+        self.buffer_banks = banks(2 * -(-config.mtu_max // self.bus_bytes) + 20)
 
         width, lanes = self.width, self.lane_bits
         drop, position = ceil_log2(len(Drop)), POSITION_BITS

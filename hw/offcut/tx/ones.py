@@ -1,5 +1,7 @@
 """One's-complement arithmetic on 16 bits (RFC 1071)."""
 
+from amaranth import Cat
+
 __all__ = ["add", "fold"]
 
 
@@ -11,7 +13,9 @@ def fold(value):
     return value[:16] + value[16:] if len(value) > 16 else value
 
 
-def add(a, b):
-    """The one's-complement sum of two 16-bit values, 0xFFFF rather than 0 unless both are 0."""
-    total = a + b
-    return (total[:16] + total[16])[:16]
+def add(a, b, carry=0):
+    """The one's-complement sum of two 16-bit values, 0xFFFF rather than 0 unless both are 0; with ``carry`` 1, 0 rather than 0xFFFF.
+
+    One chain of twice the length: its lower half is there for its carry alone, which is the end-around carry of the upper one.
+    """
+    return (Cat(a, a) + Cat(b, b) + carry)[16:32]

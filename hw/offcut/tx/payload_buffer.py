@@ -1,8 +1,9 @@
 """Hold units until they are whole."""
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 __all__ = ["PayloadBuffer"]
 
@@ -13,7 +14,7 @@ ON_THEIR_WAY = 10
 class PayloadBuffer(wiring.Component):
     """A ring of bus words in block RAM, whose write side commits or discards.
 
-    Holds two of the longest units. A word can be read two clocks after it was written; ``data`` follows ``take`` by one clock.
+    Holds two of the longest units. A word can be read two clocks after it was written.
 
     Members
     -------
@@ -24,12 +25,13 @@ class PayloadBuffer(wiring.Component):
         Registered: at least ten more words fit.
     take : In(1)
     data : Out
-        The word that was taken a clock ago.
+        Two clocks after ``take``, one value a bank: the word that was taken, and 0 from every other one; all 0 if none was taken. To join
+        them is left to the joiner, whose last multiplexer has room for it.
     """
 
     def __init__(self, geometry):
         self._geometry = geometry
-        self._rows = geometry.buffer_rows + 2 * ON_THEIR_WAY
+        self._banks = geometry.buffer_banks
         super().__init__({
             "write": In(1),
             "commit": In(1),
@@ -37,40 +39,52 @@ class PayloadBuffer(wiring.Component):
             "word": In(geometry.width),
             "room": Out(1),
             "take": In(1),
-            "data": Out(geometry.width),
+            "data": Out(data.ArrayLayout(geometry.width, len(geometry.buffer_banks))),
         })
 
     def elaborate(self, platform):
         m = Module()
-        rows = self._rows
-
-        m.submodules.memory = ram = memory.Memory(
-            shape=self._geometry.width, depth=rows, init=[], attrs={"ram_style": "block", "syn_ramstyle": "block_ram"}
-        )
-        write, read = ram.write_port(), ram.read_port()
+        rows = sum(self._banks)
 
         def following(pointer):
             return Mux(pointer == rows - 1, 0, pointer + 1)
 
+        into, out = Signal(range(rows)), Signal(range(rows))
         begin = Signal(range(rows))  # of the unit that is being written
         unit = Signal(range(rows + 1))  # its words
         used = Signal(range(rows + 1))
         put = self.write & ~self.discard
-        m.d.comb += [
-            write.en.eq(put),
-            write.data.eq(self.word),
-            read.en.eq(self.take),
-            self.data.eq(read.data),
-        ]
+        for number, depth in enumerate(self._banks):
+            m.submodules[f"bank_{number}"] = ram = memory.Memory(
+                shape=self._geometry.width, depth=depth, init=[], attrs={"ram_style": "block", "syn_ramstyle": "block_ram"}
+            )
+            write, read = ram.write_port(), ram.read_port()
+
+            # A bank's depth is a power of two, and the sum of those before it a multiple of it.
+            def here(pointer, number=number):
+                return 1 if len(self._banks) == 1 else pointer[ceil_log2(self._banks[0])] == number
+
+            taken = Signal(name=f"taken_{number}")
+            word = Signal(self._geometry.width, name=f"word_{number}", reset_less=True)
+            m.d.comb += [
+                write.en.eq(put & here(into)),
+                write.addr.eq(into),
+                write.data.eq(self.word),
+                read.addr.eq(out),
+                self.data[number].eq(word),
+            ]
+            m.d.sync += [taken.eq(self.take & here(out)), word.eq(read.data)]
+            with m.If(~taken):
+                m.d.sync += word.eq(0)
         with m.If(self.take):
-            m.d.sync += read.addr.eq(following(read.addr))
+            m.d.sync += out.eq(following(out))
         with m.If(self.discard):
-            m.d.sync += [write.addr.eq(begin), unit.eq(0)]
+            m.d.sync += [into.eq(begin), unit.eq(0)]
         with m.Else():
             with m.If(put):
-                m.d.sync += [write.addr.eq(following(write.addr)), unit.eq(unit + 1)]
+                m.d.sync += [into.eq(following(into)), unit.eq(unit + 1)]
             with m.If(self.commit):
-                m.d.sync += [begin.eq(Mux(put, following(write.addr), write.addr)), unit.eq(0)]
+                m.d.sync += [begin.eq(Mux(put, following(into), into)), unit.eq(0)]
 
         m.d.sync += [
             used.eq(used + put - self.take - Mux(self.discard, unit, 0)),

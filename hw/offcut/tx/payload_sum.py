@@ -1,9 +1,10 @@
 """Add up what a unit's checksum covers, while it passes."""
 
-from amaranth import Const, Module, Mux, Signal
+from amaranth import Cat, Const, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
+from .ones import add
 from .parser.stage import halfword
 
 __all__ = ["PayloadSum"]
@@ -71,13 +72,9 @@ class PayloadSum(wiring.Component):
         with m.If(valid):
             m.d.sync += total.eq(Mux(first, base, total) + tree)
 
-        # One's complement with the smaller of its two zeroes: the carry of sum + 1 says whether sum + 1 is the answer.
-        plain = Signal(17)
-        more = Signal(17)
         folded = Signal(16)
         ready = Signal()
-        m.d.comb += [plain.eq(total[:16] + total[16:]), more.eq(total[:16] + total[16:] + 1)]
-        m.d.sync += [folded.eq(Mux(more[16], more, plain)), ready.eq(done)]
+        m.d.sync += [folded.eq(add(total[:16], Cat(total[16:], Const(0, 3)), 1)), ready.eq(done)]
 
         # No flow control of its own: a sum for each entry of the segment queue and the few under way, which are fewer than its depth.
         m.submodules.queue = ram = memory.Memory(shape=16, depth=g.queue_depth, init=[])
