@@ -1,0 +1,299 @@
+"""The slicer: which bytes of the rows make each word, against the same cut made on the frame's bytes."""
+
+import pytest
+from amaranth.hdl import Signal
+from support import geometry, plain, pulse, row_end, sender, simulate
+
+from offcut.tx.layouts import Drop
+from offcut.tx.slicer import Slicer
+
+HEADERS = range(54, 139, 4)  # bytes of Ethernet, IPv4 and TCP
+
+
+def head_row(place, size):
+    """The row in which a word's window ends, whose lane 0 lies at a place in the frame."""
+    return -(-place // size)
+
+
+def step_row(size, header_len, gso_size):
+    """How many rows the window moves from a segment's last word to the next one's first, beyond the carry of the shift."""
+    first, last = header_len // size, (header_len + gso_size - 1) // size
+    moves = set()
+    for place in range(size):
+        rows = head_row(place + gso_size, size) + first - head_row(place, size) - last
+        carry = ((place - 1) % size + gso_size % size) // size
+        moves.add(rows - carry)
+    (move,) = moves
+    return {"less": int(move == 1), "more": int(move == -1)}
+
+
+def cut_plan(g, header_len, gso_size, **fields):
+    size = g.bus_bytes
+    last_row, last_lane = divmod(header_len + gso_size - 1, size)
+    return {
+        "cut": 1,
+        "headed": int(header_len >= size),
+        "header_len": header_len,
+        "last_row": last_row,
+        "last_lane": last_lane,
+        "single": int(last_row == header_len // size),
+        "step_lane": gso_size % size,
+        "step_row": step_row(size, header_len, gso_size),
+    } | fields
+
+
+class Frame:
+    """A frame of ``length`` bytes, its rows, and the units that must be made of it."""
+
+    def __init__(self, g, length, plan, gso_size=None, fault=0, empty=False):
+        size = g.bus_bytes
+        self.g, self.length, self.fault, self.gso_size = g, length, fault, gso_size
+        self.plan = plan | {"swallow": int(bool(plan.get("drop"))), "limit_first": int(bool(plan.get("limit")) and plan["end"] < size)}
+        self.rows = []
+        for at in range(0, length, size):
+            last = at + size >= length and not empty
+            self.rows.append((at, row_end(min(size, length - at), last=last, fault=fault if last else 0)))
+        if empty:
+            self.rows.append((len(self.rows) * size, row_end(0, last=True, fault=fault)))
+
+    @property
+    def limited(self):
+        return bool(self.plan.get("limit")) and self.plan["end"] + 1 < self.length
+
+    def units(self):
+        """(first, behind last) byte of each unit."""
+        if not self.plan.get("cut"):
+            return [(0, self.length)]
+        begin = self.plan["header_len"]
+        end = min(self.length, self.plan["end"] + 1) if self.plan.get("limit") else self.length
+        return [(at, min(end, at + self.gso_size)) for at in range(begin, end, self.gso_size)] or [(begin, begin)]
+
+
+def run(g, frames, dice=None, *, pauses=0.0, stalls=0.0):
+    """The steps for these frames, each with ``bytes``: the (frame, place) of each byte of its word, as the aligner would pick them."""
+    dut = Slicer(g)
+    rows = [(number, at, end) for number, frame in enumerate(frames) for at, end in frame.rows]
+    steps, clocks, shown, popped = [], [], [0], [0]
+
+    async def source(ctx):
+        for number, (_, _, end) in enumerate(rows):
+            while dice and dice.random() < pauses:
+                await ctx.tick()
+            ctx.set(dut.rows.payload, end)
+            ctx.set(dut.rows.valid, 1)
+            shown[0] = number + 1
+            await ctx.tick().until(dut.rows.ready)
+            ctx.set(dut.rows.valid, 0)
+            popped[0] = number + 1
+
+    async def sink(ctx):
+        quiet, clock, before = 0, 0, 0
+        head = older = None
+        while quiet < 40:
+            ctx.set(dut.room, not (dice and dice.random() < stalls))
+            rows_before, shown_before = before, shown[0]
+            before = popped[0]
+            _, _, valid, payload = await ctx.tick().sample(dut.o.valid, dut.o.payload)
+            clock += 1
+            quiet = 0 if valid or popped[0] != before else quiet + 1
+            if not valid:
+                continue
+            step = plain(payload)
+            near = {(at % g.store_rows): at for at in range(rows_before - 2, rows_before + 3)}
+            at = near[step["at"]]
+            if not step["same"]:
+                older = head
+            head = at if at < shown_before else None
+            lanes = range(step["low"], step["high"]) if step["write"] else ()
+            step["bytes"] = [pick(older, head, lane + step["shift"] + 1) for lane in lanes]
+            steps.append(step)
+            clocks.append(clock)
+
+    def pick(older, head, place):
+        row = head if place >= g.bus_bytes else older
+        assert row is not None, "a byte of a row that is not there"
+        number, at, _ = rows[row]
+        return number, at + place % g.bus_bytes
+
+    simulate(dut, sender(dut.plan, [frame.plan for frame in frames], dice=dice, pauses=pauses), source, sink, clocks=60_000)
+    assert popped[0] == len(rows)
+    return steps, clocks
+
+
+def check(g, frames, steps):
+    """Every word holds the bytes that the plain cut gives, in the row and lanes in which they leave."""
+    size = g.bus_bytes
+    steps = list(steps)
+    for number, frame in enumerate(frames):
+        units = frame.units()
+        header_len = frame.plan.get("header_len", 0)
+        for unit, (begin, end) in enumerate(units):
+            length, got = header_len + end - begin, []
+            while True:
+                step = steps.pop(0)
+                assert step["first"] == (not got), (number, unit)
+                assert step["segment_first"] == (unit == 0), (number, unit)
+                row = header_len // size + len(got)
+                if step["write"]:
+                    assert step["row"] == row, (number, unit)
+                    assert step["low"] == (header_len % size if not got else 0)
+                got.append(step)
+                if step["last"]:
+                    break
+                assert step["high"] == size and not step["frame_last"] and not step["fault"]
+            assert [place for step in got for place in step["bytes"]] == [(number, at) for at in range(begin, end)], (number, unit)
+            assert got[-1]["row"] * size + got[-1]["high"] == length
+            assert got[-1]["frame_last"] == (unit == len(units) - 1)
+            assert got[-1]["fault"] == (frame.fault if unit == len(units) - 1 and not frame.limited else 0)
+            assert not got[-1]["behind"]
+        if frame.limited and frame.fault:
+            step = steps.pop(0)
+            assert (step["behind"], step["write"], step["frame_last"], step["fault"]) == (1, 0, 1, frame.fault)
+    assert not steps
+
+
+def random_frame(dice, g, *, limits=False):
+    size = g.bus_bytes
+    if dice.random() < 0.2:
+        return Frame(g, dice.randint(1, 6 * size), {"cut": 0})
+    header_len = dice.choice(HEADERS)
+    gso_size = dice.choice([dice.randint(1, 2 * size), dice.randint(1, 8 * size), size, 1, 2 * size, size - 1, size + 1])
+    payload = dice.choice([dice.randint(0, 6 * gso_size), gso_size * dice.randint(1, 4), gso_size + 1])
+    plan = cut_plan(g, header_len, gso_size)
+    if limits and payload > 1:
+        plan |= {"limit": 1, "end": header_len + dice.randint(1, payload + 4) - 1}
+    return Frame(g, header_len + payload, plan, gso_size)
+
+
+@pytest.mark.parametrize("width", [32, 64, 128, 256])
+@pytest.mark.parametrize("pauses, stalls", [(0.0, 0.0), (0.4, 0.0), (0.0, 0.4), (0.3, 0.3)])
+def test_segments_hold_the_bytes_of_the_plain_cut(dice, width, pauses, stalls):
+    g = geometry(width)
+    frames = [random_frame(dice, g) for _ in range(36)]
+    steps, _ = run(g, frames, dice, pauses=pauses, stalls=stalls)
+    check(g, frames, steps)
+
+
+@pytest.mark.parametrize("width", [32, 64, 128])
+def test_every_gso_size_fits_every_header(width):
+    """Each remainder of both: among them windows that stay and such that go a row back."""
+    g = geometry(width)
+    size = g.bus_bytes
+    seen, frames = set(), []
+    for header_len in range(54, 54 + size, 4):
+        for gso_size in range(1, 2 * size + 1):
+            plan = cut_plan(g, header_len, gso_size)
+            seen.add(plan["step_row"]["less"] - plan["step_row"]["more"])
+            frames.append(Frame(g, header_len + 3 * gso_size + 1, plan, gso_size))
+    assert seen == {-1, 0}
+    steps, _ = run(g, frames)
+    check(g, frames, steps)
+
+
+@pytest.mark.parametrize("width", [32, 64, 512])
+@pytest.mark.parametrize("stalls", [0.0, 0.4])
+def test_bytes_behind_the_limit_are_left_out(dice, width, stalls):
+    g = geometry(width)
+    frames = [random_frame(dice, g, limits=True) for _ in range(36)]
+    steps, _ = run(g, frames, dice, pauses=stalls, stalls=stalls)
+    check(g, frames, steps)
+
+
+@pytest.mark.parametrize("width", [32, 64])
+@pytest.mark.parametrize("limits", [False, True])
+def test_the_fault_of_a_last_row_is_told_with_the_frames_last_unit_or_behind_it(dice, width, limits):
+    g = geometry(width)
+    frames = []
+    for _ in range(36):
+        frame = random_frame(dice, g, limits=limits)
+        frames.append(Frame(g, frame.length, frame.plan, frame.gso_size, fault=dice.choice([0, Drop.BAD_KEEP, Drop.LENGTH_MISMATCH])))
+    steps, _ = run(g, frames, dice, pauses=0.2, stalls=0.2)
+    check(g, frames, steps)
+
+
+@pytest.mark.parametrize("width", [32, 64, 128])
+def test_a_row_that_broke_the_contract_spoils_its_frame_once_and_adds_nothing(dice, width):
+    """What came before it may have left in whole segments; the fault is told with the frame's end."""
+    g = geometry(width)
+    size = g.bus_bytes
+    frames = []
+    for _ in range(36):
+        header_len, gso_size = dice.choice(HEADERS), dice.randint(1, 4 * size)
+        rows = -(-header_len // size) + dice.randint(0, 8)
+        plan = dice.choice([{"cut": 0}, cut_plan(g, header_len, gso_size)])
+        frames.append(Frame(g, rows * size, plan, gso_size, fault=Drop.BAD_KEEP, empty=True))
+    steps, _ = run(g, frames, dice, pauses=0.1, stalls=0.1)
+    for number, frame in enumerate(frames):
+        units, unit = frame.units(), []
+        while True:
+            step = steps.pop(0)
+            unit += step["bytes"]
+            if step["frame_last"]:
+                break
+            assert not step["fault"]
+            if step["last"]:
+                begin, end = units.pop(0)
+                assert unit == [(number, at) for at in range(begin, end)]
+                unit = []
+        assert step["fault"] == Drop.BAD_KEEP
+        assert len(units) <= 1, "a segment is missing"
+    assert not steps
+
+
+def test_a_frame_that_is_dropped_makes_one_step_and_writes_nothing(dice):
+    g = geometry(64)
+    frames = []
+    for _ in range(40):
+        good = random_frame(dice, g)
+        reason = dice.choice([0, 0, Drop.BAD_HEADER, Drop.DISABLED])
+        frames.append(Frame(g, good.length, good.plan | {"drop": reason}, good.gso_size))
+    steps, _ = run(g, frames, dice, pauses=0.2, stalls=0.2)
+    for number, frame in enumerate(frames):
+        if frame.plan["drop"]:
+            step = steps.pop(0)
+            assert (step["write"], step["last"], step["frame_last"], step["behind"]) == (0, 1, 1, 0), number
+            assert step["plan"]["drop"] == frame.plan["drop"]
+        else:
+            while not steps.pop(0)["frame_last"]:
+                pass
+    assert not steps
+
+
+@pytest.mark.parametrize("width", [32, 64, 512])
+def test_there_is_a_word_in_every_clock_from_frame_to_frame(dice, width):
+    """But for the rows of the headers, one a clock."""
+    g = geometry(width)
+    frames = [frame for frame in (random_frame(dice, g) for _ in range(40)) if frame.length > frame.plan.get("header_len", 0)]
+    steps, clocks = run(g, frames)
+    header_rows = sum(frame.plan.get("header_len", 0) // g.bus_bytes for frame in frames[1:])
+    assert clocks[-1] - clocks[0] == len(steps) - 1 + header_rows
+
+
+def test_after_a_reset_in_mid_frame_the_next_frame_starts_anew():
+    g = geometry(64)
+    dut, reset, steps = Slicer(g), Signal(), []
+
+    async def bench(ctx):
+        ctx.set(dut.room, 1)
+        ctx.set(dut.plan.payload, cut_plan(g, 54, 5))
+        ctx.set(dut.plan.valid, 1)
+        ctx.set(dut.rows.payload, row_end(8, last=False))
+        ctx.set(dut.rows.valid, 1)
+        await ctx.tick().repeat(13)
+        ctx.set(dut.plan.valid, 0)
+        ctx.set(dut.rows.valid, 0)
+        await pulse(ctx, reset)
+        ctx.set(dut.plan.payload, {"cut": 0})
+        ctx.set(dut.plan.valid, 1)
+        ctx.set(dut.rows.payload, row_end(3, last=True))
+        ctx.set(dut.rows.valid, 1)
+        await ctx.tick()
+        ctx.set(dut.plan.valid, 0)
+        ctx.set(dut.rows.valid, 0)
+        for _ in range(4):
+            _, _, valid, step = await ctx.tick().sample(dut.o.valid, dut.o.payload)
+            if valid:
+                steps.append((step.at, step.low, step.high, step.row, step.first, step.last, step.segment_first, step.frame_last))
+
+    simulate(dut, bench, reset=reset)
+    assert steps == [(0, 0, 3, 0, 1, 1, 1, 1)]
