@@ -35,7 +35,7 @@ PARSER_DEPTH = 18
 SLICER_DEPTH = 14
 """Entries likewise, and sums."""
 
-SUM_LATENCY_HIDDEN = 5
+SUM_LATENCY_HIDDEN = 6
 """Clocks from a unit's last word to the clock in which the patcher wants its sum, if its entry is queued at once."""
 
 

@@ -4,6 +4,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .layouts import Drop
 from .slicer import step_layout
 
 __all__ = ["Aligner", "word_layout"]
@@ -23,8 +24,8 @@ def word_layout(geometry):
         "segment_first": 1,
         "frame_last": 1,
         "behind": 1,
-        "fault": 2,
-        "over": 1,  # the frame that leaves would be longer than mtu_max
+        "spoils": 1,  # its unit, and what follows of its frame
+        "drop": 4,  # why
         "short": 1,  # the frame has ended before plan.end
         "plan": g.plan,
     })
@@ -105,11 +106,27 @@ class Aligner(wiring.Component):
             word.segment_first.eq(step.segment_first),
             word.frame_last.eq(step.frame_last),
             word.behind.eq(step.behind),
-            word.fault.eq(step.fault),
-            word.over.eq((step.row == mtu_row + 1) | ((step.row == mtu_row) & (step.high > mtu_lane))),
             word.short.eq(step.frame_last & ~reached),
             word.plan.eq(plan),
         ]
+
+        # --- Whether the word spoils its frame: the order of docs/semantics.md.
+        fault, over = Signal(2), Signal()
+        m.d.sync += [
+            fault.eq(step.fault),
+            over.eq((step.row == mtu_row + 1) | ((step.row == mtu_row) & (step.high > mtu_lane))),
+        ]
+        missed = word.short & word.plan.csum & ~word.plan.auto & ~word.plan.cut
+        drop = Signal(4)
+        with m.If(word.plan.swallow):
+            m.d.comb += drop.eq(word.plan.drop)
+        with m.Elif(fault != 0):
+            m.d.comb += drop.eq(fault)
+        with m.Elif(over):
+            m.d.comb += drop.eq(Drop.TOO_LONG)
+        with m.Elif(missed):
+            m.d.comb += drop.eq(Drop.BAD_REQUEST)
+        spoils = word.plan.swallow | (fault != 0) | over | missed
 
         # --- The masks, one stage early, so that clearing is a flip-flop's own reset.
         keep, count = Signal(size), Signal(size)
@@ -138,6 +155,8 @@ class Aligner(wiring.Component):
             moved = Signal(8 * length, name=f"moved_{clock}")
             m.d.comb += moved.eq(data.View(data.ArrayLayout(8 * length, 1 << width), Cat(choices))[distance])
             m.d.sync += [words[clock + 1].eq(words[clock]), valids[clock + 1].eq(valids[clock])]
+            if clock == 0:
+                m.d.sync += [words[1].drop.eq(drop), words[1].spoils.eq(spoils)]
             if clock + 1 < len(steps):
                 window, later = Signal(8 * length, name=f"window_{clock}"), Signal(bits, name=f"shift_{clock}")
                 m.d.sync += [window.eq(moved), later.eq(shift)]

@@ -5,7 +5,6 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .aligner import word_layout
-from .layouts import Drop
 
 __all__ = ["Gate"]
 
@@ -13,7 +12,7 @@ __all__ = ["Gate"]
 class Gate(wiring.Component):
     """Commits a unit with its last word, or discards it with the word that spoils it, and then everything to the end of its frame.
 
-    No latency.
+    No latency, but for the entry, which follows a clock later.
 
     Members
     -------
@@ -44,34 +43,23 @@ class Gate(wiring.Component):
         word = self.i.payload
         plan = word.plan
 
-        # Why the frame is spoilt, from the word on that did it: the order of docs/semantics.md.
-        spoilt = Signal(4)
-        reason = Signal(4)
-        with m.If(spoilt != Drop.NONE):
-            m.d.comb += reason.eq(spoilt)
-        with m.Elif(plan.drop != Drop.NONE):
-            m.d.comb += reason.eq(plan.drop)
-        with m.Elif(word.fault != 0):
-            m.d.comb += reason.eq(word.fault)
-        with m.Elif(word.over):
-            m.d.comb += reason.eq(Drop.TOO_LONG)
-        with m.Elif(word.short & plan.csum & ~plan.auto & ~plan.cut):
-            m.d.comb += reason.eq(Drop.BAD_REQUEST)
-        good = reason == Drop.NONE
-
+        # Whether the frame is spoilt, and why, from the word on that did it.
+        spoilt, reason = Signal(), Signal(4)
+        good = ~spoilt & ~word.spoils
+        m.d.comb += self.drop.payload.eq(Mux(spoilt, reason, word.drop))
         with m.If(self.i.valid):
-            m.d.sync += spoilt.eq(Mux(word.frame_last, Drop.NONE, reason))
-            m.d.comb += [
-                self.write.eq(good & word.write),
-                self.commit.eq(good & word.last),
-                self.discard.eq(~good),
-                self.summed.eq(good & word.last),
-                self.entry.valid.eq(Mux(good, word.last, word.frame_last & plan.cut & ~word.behind)),
-                self.drop.valid.eq(~good & word.frame_last),
-            ]
-        complete = plan.cut | ~word.short
+            m.d.sync += [spoilt.eq(~good & ~word.frame_last), reason.eq(self.drop.payload)]
         m.d.comb += [
-            self.drop.payload.eq(reason),
+            self.write.eq(self.i.valid & good & word.write),
+            self.commit.eq(self.i.valid & good & word.last),
+            self.discard.eq(self.i.valid & ~good),
+            self.summed.eq(self.i.valid & good & word.last),
+            self.drop.valid.eq(self.i.valid & ~good & word.frame_last),
+        ]
+
+        complete = plan.cut | ~word.short
+        m.d.sync += [
+            self.entry.valid.eq(self.i.valid & Mux(good, word.last, word.frame_last & plan.cut & ~word.behind)),
             self.entry.p.single.eq(word.row == 0),
             self.entry.p.void.eq(~good),
             self.entry.p.cut.eq(plan.cut),
