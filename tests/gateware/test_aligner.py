@@ -7,6 +7,7 @@ from amaranth.lib import memory
 from support import geometry, pulse, receiver, sender, simulate
 
 from offcut.tx.aligner import Aligner
+from offcut.tx.layouts import Drop
 
 
 def with_rows(g, rows):
@@ -111,7 +112,7 @@ def test_a_frame_is_over_from_the_byte_behind_mtu_max_on(width, mtu_max):
     for length, over in ((mtu_max - 1, 0), (mtu_max, 0), (mtu_max + 1, 1), (mtu_max + size, 1)):
         row = (length - 1) // size
         (word,) = run(g, [], [step(row=row, high=length - row * size)])
-        assert word["over"] == over, length
+        assert (word["spoils"], word["drop"]) == (over, Drop.TOO_LONG if over else Drop.NONE), length
         assert word["last_lane"] == (length - 1) % size
 
 
@@ -131,17 +132,45 @@ def test_a_frame_is_short_that_ends_before_the_plan_says(width):
     assert [word["short"] for word in run(g, [], steps)] == expected
 
 
+TOO_LONG, SHORT = {"row": 9216 // 8, "high": 1}, {"plan": {"cut": 0, "csum": 1, "end": 5000}, "high": 8}
+REASONS = {
+    # name: fields of the step, reason
+    "nothing wrong": ({"high": 8}, Drop.NONE),
+    "a plan that drops": ({"plan": {"swallow": 1, "drop": int(Drop.BAD_HEADER)}}, Drop.BAD_HEADER),
+    "a plan comes before a fault": ({"plan": {"swallow": 1, "drop": int(Drop.TOO_BIG)}, "fault": 1}, Drop.TOO_BIG),
+    "a broken contract": ({"fault": int(Drop.BAD_KEEP)}, Drop.BAD_KEEP),
+    "a wrong length": ({"fault": int(Drop.LENGTH_MISMATCH)}, Drop.LENGTH_MISMATCH),
+    "a fault comes before the length": (TOO_LONG | {"fault": int(Drop.LENGTH_MISMATCH)}, Drop.LENGTH_MISMATCH),
+    "a frame too long": (TOO_LONG, Drop.TOO_LONG),
+    "too long comes before the field": (TOO_LONG | {"plan": {"cut": 0, "csum": 1, "end": 20000}}, Drop.TOO_LONG),
+    "a checksum field beyond the frame": (SHORT, Drop.BAD_REQUEST),
+    "the frame goes on": (SHORT | {"frame_last": 0, "last": 0}, Drop.NONE),
+    "no field is asked for": (SHORT | {"plan": {"cut": 0, "end": 5000}}, Drop.NONE),
+    "auto does not insist": (SHORT | {"plan": {"cut": 0, "csum": 1, "auto": 1, "end": 5000}}, Drop.NONE),
+    "nor does a frame that is cut": (SHORT | {"plan": {"csum": 1, "end": 5000}}, Drop.NONE),
+}
+
+
+@pytest.mark.parametrize("width", [64])
+def test_a_word_spoils_its_frame_for_the_first_reason_that_applies(width):
+    seen = run(geometry(width), [], [step(**fields) for fields, _ in REASONS.values()])
+    for (name, (_, reason)), word in zip(REASONS.items(), seen, strict=True):
+        assert word["spoils"] == int(reason != Drop.NONE), name
+        if word["spoils"]:
+            assert word["drop"] == reason, name
+
+
 def test_what_it_does_not_use_goes_on_as_it_came(dice):
     g = geometry(64)
     steps = []
     for _ in range(30):
         plan = {name: dice.getrandbits(1) for name in ("cut", "csum", "csum_swap", "ip", "ip_tagged")}
-        plan |= {"slot": dice.randrange(4), "base": dice.getrandbits(17), "header_len": dice.randrange(256), "drop": dice.randrange(10)}
+        plan |= {"slot": dice.randrange(4), "base": dice.getrandbits(17), "header_len": dice.randrange(256)}
         bits = {name: dice.getrandbits(1) for name in ("write", "first", "last", "segment_first", "frame_last", "behind")}
-        steps.append(step(**bits, fault=dice.randrange(3), row=dice.getrandbits(8), plan=plan))
+        steps.append(step(**bits, row=dice.getrandbits(8), plan=plan))
     for sent, got in zip(steps, run(g, [], steps, dice, 0.3), strict=True):
         assert {
-            name: got[name] for name in ("write", "first", "last", "segment_first", "frame_last", "behind", "fault", "row")
+            name: got[name] for name in ("write", "first", "last", "segment_first", "frame_last", "behind", "row")
         }.items() <= sent.items()
         assert sent["plan"].items() <= got["plan"].items()
 
