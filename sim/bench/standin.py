@@ -29,23 +29,21 @@ class StandIn(wiring.Component):
 
     def __init__(self, width):
         self._beat = data.StructLayout({"data": width, "keep": width // 8, "last": 1})
-        super().__init__(
-            {
-                **{
-                    f"s_axis_t{name}": In(bits)
-                    for name, bits in (("data", width), ("keep", width // 8), ("valid", 1), ("last", 1), ("user", 160))
-                },
-                **{f"m_axis_t{name}": Out(bits) for name, bits in (("data", width), ("keep", width // 8), ("valid", 1), ("last", 1))},
-                "s_axis_tready": Out(1),
-                "m_axis_tready": In(1),
-                "cfg_auto": In(1),
-                "cfg_mtu": In(16),
-                "stat_frame": Out(1),
-                "stat_segment": Out(1),
-                "stat_drop_bad_request": Out(1),
-                "fault": In(range(len(FAULTS))),
-            }
-        )
+        super().__init__({
+            **{
+                f"s_axis_t{name}": In(bits)
+                for name, bits in (("data", width), ("keep", width // 8), ("valid", 1), ("last", 1), ("user", 160))
+            },
+            **{f"m_axis_t{name}": Out(bits) for name, bits in (("data", width), ("keep", width // 8), ("valid", 1), ("last", 1))},
+            "s_axis_tready": Out(1),
+            "m_axis_tready": In(1),
+            "cfg_auto": In(1),
+            "cfg_mtu": In(16),
+            "stat_frame": Out(1),
+            "stat_segment": Out(1),
+            "stat_drop_bad_request": Out(1),
+            "fault": In(range(len(FAULTS))),
+        })
 
     def elaborate(self, platform):
         m = Module()

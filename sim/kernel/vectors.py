@@ -77,14 +77,12 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: python -m kernel.vectors FILE")
     lines = [
-        json.dumps(
-            {
-                "note": vector.note,
-                "virtio_net_hdr": vector.header.pack().hex(),
-                "frame": vector.frame.hex(),
-                "kernel": None if vector.answer is None else [wire.hex() for wire in vector.answer],
-            }
-        )
+        json.dumps({
+            "note": vector.note,
+            "virtio_net_hdr": vector.header.pack().hex(),
+            "frame": vector.frame.hex(),
+            "kernel": None if vector.answer is None else [wire.hex() for wire in vector.answer],
+        })
         for vector in record()
     ]
     Path(sys.argv[1]).write_text("[\n" + ",\n".join(lines) + "\n]\n")

@@ -34,9 +34,14 @@ def zero_sum(dice, bounds):
 
 def fragment(dice, bounds):
     """A fragment: IP checksum only; too_big above the MTU."""
-    word = dice.choice(
-        (MORE_FRAGMENTS, MORE_FRAGMENTS | dice.getrandbits(13), dice.randint(1, 0x1FFF), 0x4000 | dice.randint(1, 0x1FFF), 1, 0x1000)
-    )
+    word = dice.choice((
+        MORE_FRAGMENTS,
+        MORE_FRAGMENTS | dice.getrandbits(13),
+        dice.randint(1, 0x1FFF),
+        0x4000 | dice.randint(1, 0x1FFF),
+        1,
+        0x1000,
+    ))
     draft = _packet(dice, dice.choice((TCP, UDP, ICMP)), dice.randint(0, min(bounds.budget, 1400)), fragment=word)
     if dice.chance(0.2):
         _low_mtu(dice, draft)
@@ -47,9 +52,18 @@ def other(dice, bounds):
     """What auto leaves alone, or nearly: ARP, IPv6, ICMP, other protocols, tags that it does not know, broken IP headers."""
     draft = _packet(dice, dice.choice((ICMP, TCP, UDP, 2, 47, 50, 132, dice.getrandbits(8))), dice.randint(0, min(bounds.budget, 1400)))
     frame, l3 = draft.frame, draft.l3
-    twist = dice.choice(
-        ("protocol", "ARP", "IPv6", "EtherType", "two tags", "version", "ihl", "total length", "total length 0", "ends early")
-    )
+    twist = dice.choice((
+        "protocol",
+        "ARP",
+        "IPv6",
+        "EtherType",
+        "two tags",
+        "version",
+        "ihl",
+        "total length",
+        "total length 0",
+        "ends early",
+    ))
     if twist == "ARP":
         frame[l3 - 2 :] = b"\x08\x06\x00\x01\x08\x00\x06\x04\x00\x01" + dice.randbytes(20)
     elif twist == "IPv6":

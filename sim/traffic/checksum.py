@@ -33,9 +33,11 @@ def transport(dice, bounds):
 
 def anywhere(dice, bounds):
     """Any start and offset on a frame of noise: odd ones, beyond 127, a field in front of the last byte, a frame of a few bytes."""
-    length = dice.weighted(
-        ((dice.randint(2, 60), 2), (dice.near(bounds.bus * dice.randint(1, 8)) + 2, 2), (dice.randint(2, bounds.budget + 2), 4))
-    )
+    length = dice.weighted((
+        (dice.randint(2, 60), 2),
+        (dice.near(bounds.bus * dice.randint(1, 8)) + 2, 2),
+        (dice.randint(2, bounds.budget + 2), 4),
+    ))
     field = dice.weighted(((dice.randint(0, length - 2), 4), (length - 2, 1), (min(length - 2, 127 + dice.randint(-1, 3)), 1)))
     start = dice.weighted(((dice.randint(0, field), 4), (field, 1), (0, 1)))
     notes = (

@@ -63,9 +63,13 @@ class Draft:
             return 0
         if told == "right":
             return length
-        wrong = dice.weighted(
-            ((dice.near(length), 3), (dice.near(length, 2 * bus), 3), (dice.getrandbits(20), 1), (dice.randint(1, 60), 1), (length // 2, 1))
-        )
+        wrong = dice.weighted((
+            (dice.near(length), 3),
+            (dice.near(length, 2 * bus), 3),
+            (dice.getrandbits(20), 1),
+            (dice.randint(1, 60), 1),
+            (length // 2, 1),
+        ))
         if wrong not in (0, length):
             self.notes.append("frame_len wrong")
         return wrong

@@ -40,9 +40,11 @@ def ipv4(dice, protocol, length, *, options=0, fragment=0x4000):
 def tcp(dice, *, options=0, flags=None):
     """A TCP header with checksum 0: any of the twelve bits behind the data offset unless given, a sequence number often near its wrap."""
     flags = dice.weighted(((dice.getrandbits(12), 3), (0x010, 1), (0x099, 1), (0xFFF, 1))) if flags is None else flags
-    seq = dice.weighted(
-        ((dice.getrandbits(32), 3), (2**32 - dice.randint(1, 5000), 2), (0x10000 * dice.getrandbits(16) - dice.randint(0, 3000), 1))
-    )
+    seq = dice.weighted((
+        (dice.getrandbits(32), 3),
+        (2**32 - dice.randint(1, 5000), 2),
+        (0x10000 * dice.getrandbits(16) - dice.randint(0, 3000), 1),
+    ))
     head = (5 + options // 4) << 12 | flags
     return bytearray(
         dice.randbytes(4) + pack(">IIHHHH", seq % 2**32, dice.getrandbits(32), head, dice.getrandbits(16), 0, dice.u16())

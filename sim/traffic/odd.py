@@ -8,9 +8,12 @@ __all__ = ["nearly_auto", "noise", "passed", "tiny"]
 
 def passed(dice, bounds):
     """No request, auto off: any bytes, around the multiples of a beat."""
-    length = dice.weighted(
-        ((dice.randint(1, bounds.budget), 3), (max(1, dice.near(bounds.bus * dice.randint(1, 6))), 3), (60, 1), (1514, 1))
-    )
+    length = dice.weighted((
+        (dice.randint(1, bounds.budget), 3),
+        (max(1, dice.near(bounds.bus * dice.randint(1, 6))), 3),
+        (60, 1),
+        (1514, 1),
+    ))
     return Draft(bytearray(dice.randbytes(length)), mtu=dice.u16(), notes=["any bytes"])
 
 

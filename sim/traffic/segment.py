@@ -117,17 +117,15 @@ def _gso_size(dice, bounds):
     """Small ones, those of real links, those around a beat, and all up to 65534."""
     return max(
         1,
-        dice.weighted(
-            (
-                (dice.randint(1, 8), 2),
-                (dice.randint(1, 128), 3),
-                (dice.choice((1, 2, 3, 4)) * bounds.bus + dice.randint(-1, 1), 3),
-                (dice.randint(129, 700), 4),
-                (dice.choice((536, 1220, 1400, 1448, 1460)), 5),
-                (dice.randint(700, 1500), 2),
-                (dice.choice((65534, 65533, 32768, dice.randint(9000, 65534))), 2),
-            )
-        ),
+        dice.weighted((
+            (dice.randint(1, 8), 2),
+            (dice.randint(1, 128), 3),
+            (dice.choice((1, 2, 3, 4)) * bounds.bus + dice.randint(-1, 1), 3),
+            (dice.randint(129, 700), 4),
+            (dice.choice((536, 1220, 1400, 1448, 1460)), 5),
+            (dice.randint(700, 1500), 2),
+            (dice.choice((65534, 65533, 32768, dice.randint(9000, 65534))), 2),
+        )),
     )
 
 
@@ -139,19 +137,17 @@ def _payload(dice, bounds, header, gso):
     if gso > max(bounds.budget, 1500):
         return dice.weighted(((dice.randint(0, bounds.budget), 9), (0, 1))), "payload below gso_size"
     whole = dice.randint(1, most) * gso
-    shape = dice.weighted(
-        (
-            ("k*gso", 3),
-            ("k*gso+1", 3),
-            ("k*gso-1", 3),
-            ("last 1..3", 3),
-            ("end at a beat", 3),
-            ("below gso", 2),
-            ("gso", 1),
-            ("empty", 1),
-            ("any", 5),
-        )
-    )
+    shape = dice.weighted((
+        ("k*gso", 3),
+        ("k*gso+1", 3),
+        ("k*gso-1", 3),
+        ("last 1..3", 3),
+        ("end at a beat", 3),
+        ("below gso", 2),
+        ("gso", 1),
+        ("empty", 1),
+        ("any", 5),
+    ))
     payload = {
         "k*gso": whole,
         "k*gso+1": whole + 1,
@@ -172,9 +168,13 @@ def _finish(dice, draft, payload, gso, *, honest=False):
     frame, l3, l4 = draft.frame, draft.l3, draft.l4
     frame += dice.weighted(((dice.randbytes(payload), 8), (bytes(payload), 1), (b"\xff" * payload, 1)))
     right = len(frame) - l3
-    said = dice.weighted(
-        ((right, 14), (0, 2), (dice.near(right, 4), 1), (max(0, right - dice.randint(1, 60)), 2), (dice.getrandbits(16), 1))
-    )
+    said = dice.weighted((
+        (right, 14),
+        (0, 2),
+        (dice.near(right, 4), 1),
+        (max(0, right - dice.randint(1, 60)), 2),
+        (dice.getrandbits(16), 1),
+    ))
     if honest:
         said = right
     if said != right:

@@ -53,12 +53,10 @@ def rows_of(g, frame, fault=Drop.NONE):
     rows = []
     for at in range(0, len(frame), size):
         piece, last = frame[at : at + size], at + size >= len(frame)
-        rows.append(
-            {
-                "data": int.from_bytes(piece + b"\xcc" * (size - len(piece)), "little"),
-                "end": row_end(len(piece), last=last, fault=fault if last else 0),
-            }
-        )
+        rows.append({
+            "data": int.from_bytes(piece + b"\xcc" * (size - len(piece)), "little"),
+            "end": row_end(len(piece), last=last, fault=fault if last else 0),
+        })
     return rows
 
 

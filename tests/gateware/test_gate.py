@@ -69,13 +69,11 @@ def test_a_spoilt_frame_is_discarded_to_its_end_and_counted_once():
 def test_segments_that_have_left_stand_and_the_rest_makes_one_void_entry():
     """The void entry frees the header's slot, and nothing else."""
     plan = {"cut": 1, "slot": 2}
-    said = pass_words(
-        [
-            word(plan=plan, frame_last=0),
-            word(plan=plan, frame_last=0, segment_first=0, **LENGTH_MISMATCH),
-            word(plan=plan, segment_first=0),
-        ]
-    )
+    said = pass_words([
+        word(plan=plan, frame_last=0),
+        word(plan=plan, frame_last=0, segment_first=0, **LENGTH_MISMATCH),
+        word(plan=plan, segment_first=0),
+    ])
     assert [each["commit"] for each in said] == [1, 0, 0]
     assert said[1]["entry"] is None
     assert (said[0]["entry"]["void"], said[2]["entry"]["void"]) == (0, 1)

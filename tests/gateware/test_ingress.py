@@ -18,14 +18,12 @@ def beats(dice, size, frame, *, user=0, keeps=None):
     for number, at in enumerate(range(0, len(frame), size)):
         piece = frame[at : at + size]
         junk = dice.randbytes(size - len(piece))
-        out.append(
-            {
-                "data": int.from_bytes(piece + junk, "little"),
-                "keep": (keeps or {}).get(number, (1 << len(piece)) - 1),
-                "last": at + size >= len(frame),
-                "user": user if number == 0 else dice.getrandbits(160),
-            }
-        )
+        out.append({
+            "data": int.from_bytes(piece + junk, "little"),
+            "keep": (keeps or {}).get(number, (1 << len(piece)) - 1),
+            "last": at + size >= len(frame),
+            "user": user if number == 0 else dice.getrandbits(160),
+        })
     return out
 
 
@@ -102,9 +100,13 @@ def test_every_beat_becomes_a_row_and_a_broken_contract_cuts_its_frame_off(dice,
         keeps = {}
         if dice.random() < 0.3:
             whole = (1 << size) - 1
-            keeps[dice.randrange(count)] = dice.choice(
-                [0, whole & ~1, whole >> 1, whole & ~(1 << dice.randrange(size)), dice.getrandbits(size)]
-            )
+            keeps[dice.randrange(count)] = dice.choice([
+                0,
+                whole & ~1,
+                whole >> 1,
+                whole & ~(1 << dice.randrange(size)),
+                dice.getrandbits(size),
+            ])
         frame_beats = beats(dice, size, frame, user=tuser(frame_len=frame_len), keeps=keeps)
         begins.append(len(expected) % g.store_rows)
         expected += expected_rows(size, frame_beats, frame_len)

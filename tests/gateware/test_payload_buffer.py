@@ -138,7 +138,7 @@ def test_discarding_gives_the_room_back(dice):
 
     async def bench(ctx):
         await ctx.tick().repeat(3)
-        for unit in range(12):
+        for unit in range(60):
             for _ in range(25):
                 assert ctx.get(dut.room)
                 await writer.put(ctx)

@@ -161,7 +161,8 @@ def random_frame(dice, g, *, limits=False):
     payload = dice.choice([dice.randint(0, 6 * gso_size), gso_size * dice.randint(1, 4), gso_size + 1])
     plan = cut_plan(g, header_len, gso_size)
     if limits and payload > 1:
-        plan |= {"limit": 1, "end": header_len + dice.randint(1, payload + 4) - 1}
+        within = dice.choice([dice.randint(1, payload + 4), payload - dice.randrange(min(payload, size))])
+        plan |= {"limit": 1, "end": header_len + within - 1}
     return Frame(g, header_len + payload, plan, gso_size)
 
 
@@ -204,7 +205,7 @@ def test_bytes_behind_the_limit_are_left_out(dice, width, stalls):
 def test_the_fault_of_a_last_row_is_told_with_the_frames_last_unit_or_behind_it(dice, width, limits):
     g = geometry(width)
     frames = []
-    for _ in range(36):
+    for _ in range(60):
         frame = random_frame(dice, g, limits=limits)
         frames.append(Frame(g, frame.length, frame.plan, frame.gso_size, fault=dice.choice([0, Drop.BAD_KEEP, Drop.LENGTH_MISMATCH])))
     steps, _ = run(g, frames, dice, pauses=0.2, stalls=0.2)

@@ -50,24 +50,22 @@ class StandIn(wiring.Component):
 
     def __init__(self, width, depth=2048):
         self._depth = depth
-        super().__init__(
-            {
-                "s_axis_tdata": In(width),
-                "s_axis_tkeep": In(width // 8),
-                "s_axis_tvalid": In(1),
-                "s_axis_tready": Out(1),
-                "s_axis_tlast": In(1),
-                "s_axis_tuser": In(160),
-                "m_axis_tdata": Out(width),
-                "m_axis_tkeep": Out(width // 8),
-                "m_axis_tvalid": Out(1),
-                "m_axis_tready": In(1),
-                "m_axis_tlast": Out(1),
-                "cfg_auto": In(1),
-                "cfg_mtu": In(16),
-                **{name: Out(1) for name in STATS},
-            }
-        )
+        super().__init__({
+            "s_axis_tdata": In(width),
+            "s_axis_tkeep": In(width // 8),
+            "s_axis_tvalid": In(1),
+            "s_axis_tready": Out(1),
+            "s_axis_tlast": In(1),
+            "s_axis_tuser": In(160),
+            "m_axis_tdata": Out(width),
+            "m_axis_tkeep": Out(width // 8),
+            "m_axis_tvalid": Out(1),
+            "m_axis_tready": In(1),
+            "m_axis_tlast": Out(1),
+            "cfg_auto": In(1),
+            "cfg_mtu": In(16),
+            **{name: Out(1) for name in STATS},
+        })
 
     def elaborate(self, platform):
         m = Module()

@@ -10,7 +10,7 @@
 """
 
 from amaranth import Module, Signal
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from .aligner import Aligner

@@ -126,9 +126,7 @@ class Ingress(wiring.Component):
         csum_start, csum_offset = user[48:64], user[64:80]
         needs_csum = flags[0]
         base, tunnel = gso_type[:5], gso_type[5:7]
-        exists = ((base == GSO_UDP) & (tunnel == 0)) | (
-            ((base == GSO_TCPV4) | (base == GSO_TCPV6) | (base == GSO_UDP_L4)) & ~tunnel.all()
-        )
+        exists = ((base == GSO_UDP) & (tunnel == 0)) | (((base == GSO_TCPV4) | (base == GSO_TCPV6) | (base == GSO_UDP_L4)) & ~tunnel.all())
         built = (base == GSO_TCPV4) & (tunnel == 0) & g.config.has("tx-tcp-segmentation")
         unfit = (size == 0) | size.all() | (needs_csum & (csum_offset != TCP_CSUM_OFFSET))
         request = self.requests.payload

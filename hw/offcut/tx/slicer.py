@@ -113,7 +113,6 @@ class Slicer(wiring.Component):
             """Whether a lane, of the row in which the word ends, is not behind its last byte."""
             return Mux(full, Mux(segment_first, at_most(lane, plan.last_lane), at_most(lane, tail_next[:bits])), at_most(lane, shift))
 
-
         # --- Does the frame end in it? In the row where it says so, or where the plan's limit lies.
         head = self.rows.payload
         older = Signal(g.row_end)

@@ -22,7 +22,16 @@ class MeasureStage(Stage):
     """
 
     def __init__(self, geometry, layout):
-        marks = {"header_end": 7, "headers": 7, "left": signed(8), "l4_length": 16, "ip_short": 1, "ip_room": 20, "scratch": 1, "ip_whole": 1}
+        marks = {
+            "header_end": 7,
+            "headers": 7,
+            "left": signed(8),
+            "l4_length": 16,
+            "ip_short": 1,
+            "ip_room": 20,
+            "scratch": 1,
+            "ip_whole": 1,
+        }
         super().__init__(geometry, layout, marks=marks)
 
     def elaborate(self, platform):
