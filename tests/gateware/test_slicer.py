@@ -205,7 +205,7 @@ def test_bytes_behind_the_limit_are_left_out(dice, width, stalls):
 def test_the_fault_of_a_last_row_is_told_with_the_frames_last_unit_or_behind_it(dice, width, limits):
     g = geometry(width)
     frames = []
-    for _ in range(60):
+    for _ in range(150 if limits else 40):
         frame = random_frame(dice, g, limits=limits)
         frames.append(Frame(g, frame.length, frame.plan, frame.gso_size, fault=dice.choice([0, Drop.BAD_KEEP, Drop.LENGTH_MISMATCH])))
     steps, _ = run(g, frames, dice, pauses=0.2, stalls=0.2)
