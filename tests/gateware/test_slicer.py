@@ -205,7 +205,7 @@ def test_bytes_behind_the_limit_are_left_out(dice, width, stalls):
 def test_the_fault_of_a_last_row_is_told_with_the_frames_last_unit_or_behind_it(dice, width, limits):
     g = geometry(width)
     frames = []
-    for _ in range(150 if limits else 40):
+    for _ in range(40):
         frame = random_frame(dice, g, limits=limits)
         frames.append(Frame(g, frame.length, frame.plan, frame.gso_size, fault=dice.choice([0, Drop.BAD_KEEP, Drop.LENGTH_MISMATCH])))
     steps, _ = run(g, frames, dice, pauses=0.2, stalls=0.2)
@@ -298,3 +298,16 @@ def test_after_a_reset_in_mid_frame_the_next_frame_starts_anew():
 
     simulate(dut, bench, reset=reset)
     assert steps == [(0, 0, 3, 0, 1, 1, 1, 1)]
+
+
+def test_a_fault_behind_a_limit_in_the_same_row_spoils_no_unit():
+    """Every place of the limit in the last two rows: also where its row was taken before the unit ends."""
+    g = geometry(32)
+    frames = [
+        Frame(g, 54 + payload, cut_plan(g, 54, gso_size) | {"limit": 1, "end": 54 + payload - left_out - 1}, gso_size, fault=Drop.BAD_KEEP)
+        for gso_size in (3, 5, 7, 8)
+        for payload in range(12, 18)
+        for left_out in range(1, 6)
+    ]
+    steps, _ = run(g, frames)
+    check(g, frames, steps)
