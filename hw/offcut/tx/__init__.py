@@ -10,7 +10,7 @@
 """
 
 from amaranth import Module, Signal
-from amaranth.lib import memory, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from .aligner import Aligner
@@ -79,7 +79,6 @@ class OffcutTx(wiring.Component):
         m.submodules.parser = parser = HeaderParser(g)
         m.submodules.plans = plans = Queue(g.plan, depth=g.queue_depth, margin=PARSER_DEPTH)
         m.submodules.header_ram = header_ram = HeaderRam(g)
-        m.submodules.records = records = memory.Memory(shape=g.record, depth=g.slots, init=[])
         m.submodules.slicer = slicer = Slicer(g)
         m.submodules.aligner = aligner = Aligner(g)
         m.submodules.gate = gate = Gate(g)
@@ -108,7 +107,6 @@ class OffcutTx(wiring.Component):
         # --- Headers: a plan for each frame, a slot for each that is cut.
         wiring.connect(m, requests.o, parser.requests)
         wiring.connect(m, parser.header, header_ram.i)
-        record_write, record_read = records.write_port(), records.read_port(domain="comb")
         m.d.comb += [
             parser.written.eq(rows.written),
             rows.parse_at.eq(parser.parse_at),
@@ -117,9 +115,9 @@ class OffcutTx(wiring.Component):
             parser.released.eq(joiner.released),
             plans.i.valid.eq(parser.plan.valid),
             plans.i.payload.eq(parser.plan.payload),
-            record_write.en.eq(parser.plan.valid & parser.plan.payload.cut),
-            record_write.addr.eq(parser.plan.payload.slot),
-            record_write.data.eq(parser.record),
+            header_ram.record_write.eq(parser.plan.valid & parser.plan.payload.cut),
+            header_ram.record_slot.eq(parser.plan.payload.slot),
+            header_ram.record_in.eq(parser.record),
         ]
 
         # --- Payload: cut, aligned, held until it is whole.
@@ -161,10 +159,9 @@ class OffcutTx(wiring.Component):
             joiner.fields.eq(header_ram.fields),
             buffer.take.eq(joiner.payload_take),
             joiner.payload.eq(buffer.data),
-            record_read.addr.eq(segments.o.payload.slot),
             patcher.begin.eq(joiner.begin),
             patcher.entry.eq(segments.o.payload),
-            patcher.record.eq(record_read.data),
+            patcher.record.eq(header_ram.record),
             patcher.sum.eq(payload_sum.sum),
             payload_sum.pop.eq(patcher.take_sum),
             joiner.total_length.eq(patcher.total_length),

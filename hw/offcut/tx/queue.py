@@ -1,6 +1,6 @@
 """A first-in first-out queue in LUT RAM."""
 
-from amaranth import Module, Mux, Signal, unsigned
+from amaranth import Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -55,7 +55,7 @@ class Queue(wiring.Component):
         m = Module()
 
         # The memory holds plain bits: one word, whatever the payload's layout.
-        bits = unsigned(len(self.i.payload.as_value()))
+        bits = unsigned(len(Value.cast(self.i.payload)))
         m.submodules.memory = ram = memory.Memory(shape=bits, depth=self._depth, init=[])
         write = ram.write_port()
         read = ram.read_port(domain="comb")

@@ -19,6 +19,7 @@ class HeaderFeed(wiring.Component):
     Members
     -------
     i : In(stream.Signature(geometry.request))
+        The frame's first row must already be written.
     o : Out(stream.Signature(chunk_layout(geometry), always_ready=True))
     room : In(1)
         A frame may begin.
@@ -69,7 +70,7 @@ class HeaderFeed(wiring.Component):
         ends_here = row.end.last & (row.end.lane[part_bits:] == part)
         end = ends_here | (row.end.last & row.end.empty)
         go = active & (row_valid | ~frame.walk)
-        stop = active & ((self.decided & (self.decided_tag == tag)) | index.all())
+        stop = active & ((self.decided & (self.decided_tag == tag)) | (index.all() & go))
         done = go & (end | ~frame.walk)
 
         # --- The next frame. Its first row is read while the last row of this one is in the register, so nothing is lost between them
