@@ -1,0 +1,43 @@
+"""A frame that has begun goes on to its end, whatever the sink does."""
+
+import pytest
+
+from formal import ProofFailed
+from formal.joiner import joiner_bench
+from offcut.config import Config
+from offcut.tx import joiner
+from offcut.tx.joiner import Joiner
+from offcut.tx.layouts import Geometry
+
+LATENCY = 5
+"""Clocks from the choice of a row to the output queue."""
+
+FAULTS = [
+    # (what is replaced, by what, clocks, the promise that breaks)
+    ("sent.keep[lane].eq(~ends[4] | (lane <= end_lane[4]))", "sent.keep[lane].eq(lane <= end_lane[4])", 9, "keep is full"),
+    ("(lane <= end_lane[4])", "(lane == end_lane[4])", 9, "keep is contiguous"),
+    ("(queue.room & last) | entry.void", "queue.room | entry.void", 12, "goes on, in every clock"),
+]
+
+
+def geometry(depth):
+    made = Geometry(Config(width=32))
+    made.queue_depth = depth
+    return made
+
+
+def test_a_frame_once_shown_goes_on_in_every_clock_to_its_end_under_any_stalls(prove):
+    prove(joiner_bench(Joiner(geometry(32)), latency=LATENCY), depth=LATENCY + 5)
+
+
+@pytest.mark.parametrize(("text", "becomes", "clocks", "promise"), FAULTS)
+def test_a_fault_in_the_joiner_is_found(prove, mutant, text, becomes, clocks, promise):
+    faulty = mutant(joiner, text, becomes).Joiner(geometry(32))
+    with pytest.raises(ProofFailed, match="fails after reset") as failure:
+        prove(joiner_bench(faulty, latency=LATENCY, invariants=False), mode="bmc", depth=clocks)
+    assert any(promise in claim for claim in failure.value.claims), failure.value
+
+
+def test_an_output_queue_that_is_too_short_is_found(prove):
+    with pytest.raises(ProofFailed, match="an unfinished frame has a beat behind the one that is shown"):
+        prove(joiner_bench(Joiner(geometry(16)), latency=LATENCY), depth=LATENCY + 5)
