@@ -62,7 +62,7 @@ def queue_bench(queue, *, promised=None, invariants=True):
     # room's promise. It was decided by what the memory held two clocks ago, and since then two more can have come.
     spent = bench.since(queue.room, came, limit=depth, name="spent")
     bench.claim((spent >= promised) | queue.i.ready, f"with room, {promised} more payloads are accepted")
-    bench.invariant(~queue.room | (bench.past(stored, 2) + LATE + margin < depth), "room looks back two clocks")
-    bench.invariant(stored + LATE + margin < depth + 2 + spent, "since room, no more is stored than has come")
+    bench.invariant(~queue.room | (bench.past(stored, 2) + LATE + 1 + margin < depth), "room looks back two clocks")
+    bench.invariant(stored + LATE + 1 + margin < depth + 2 + spent, "since room, no more is stored than has come")
     bench.invariant(~queue.i.ready | (bench.past(stored, 2) + LATE < depth), "ready looks back two clocks")
     return bench

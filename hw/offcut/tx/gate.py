@@ -44,7 +44,8 @@ class Gate(wiring.Component):
         plan = word.plan
 
         # Whether the frame is spoilt, and why, from the word on that did it.
-        spoilt, reason = Signal(), Signal(4)
+        spoilt = Signal()
+        reason = Signal(4)
         good = ~spoilt & ~word.spoils
         m.d.comb += self.drop.payload.eq(Mux(spoilt, reason, word.drop))
         with m.If(self.i.valid):

@@ -24,7 +24,7 @@ class Queue(wiring.Component):
     depth : int
         A power of two above 3; up to 3 less are held.
     margin : int
-        Payloads that still fit while ``room`` is 1, 3 below ``depth`` at most.
+        Payloads that still fit while ``room`` is 1, 4 below ``depth`` at most.
 
     Members
     -------
@@ -41,7 +41,7 @@ class Queue(wiring.Component):
     def __init__(self, shape, *, depth=32, margin=0):
         if depth <= LATE or depth != 1 << ceil_log2(depth):
             raise ValueError(f"A queue's depth must be a power of two above {LATE}, not {depth}")
-        if not 0 <= margin < depth - LATE:
+        if not 0 <= margin < max(1, depth - LATE - 1):
             raise ValueError(f"A queue of {depth} cannot keep room for {margin}")
         self._depth = depth
         self._margin = margin
@@ -79,7 +79,7 @@ class Queue(wiring.Component):
         level = Signal(range(self._depth))
         m.d.sync += [
             level.eq(write.addr - read.addr),
-            self.room.eq(level + LATE + self._margin < self._depth),
+            self.room.eq(level + LATE + 1 + self._margin < self._depth),
             self.i.ready.eq(level + LATE < self._depth),
         ]
 

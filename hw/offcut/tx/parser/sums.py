@@ -54,7 +54,7 @@ class HeaderSums(wiring.Component):
             return (chunk.is_addresses[lane] & chunk.scratch) | (header & cut)
 
         for name, total in (("ip", self.ip), ("l4", self.l4)):
-            lanes = [Signal(16, name=f"{name}_lane_{lane}", reset_less=True) for lane in range(self._lanes)]
+            lanes = [Signal(16, name=f"{name}_lane_{lane}") for lane in range(self._lanes)]
             for lane, register in enumerate(lanes):
                 m.d.sync += register.eq(halfword(chunk.data, lane))
                 with m.If(~wanted(name, lane)):
