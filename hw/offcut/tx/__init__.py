@@ -40,7 +40,7 @@ SUM_LATENCY_HIDDEN = 6
 
 
 class OffcutTx(wiring.Component):
-    """The transmit engine behind AXI4-Stream names: docs/interfaces of the ports, by name, in the README.
+    """The transmit engine behind AXI4-Stream names. The README lists the ports, docs/architecture.md tells how the blocks work together.
 
     Parameters
     ----------
