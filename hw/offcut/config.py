@@ -26,7 +26,7 @@ class Config:
     width : int
         Bus width in bits, one of :data:`WIDTHS`.
     features : frozenset of str
-        Names out of :data:`FEATURES`; an engine without a feature pays nothing for it.
+        Names out of :data:`FEATURES`. A request for one that is not built in is dropped.
     mtu_max : int
         The longest frame that may leave, in bytes with its Ethernet header.
 

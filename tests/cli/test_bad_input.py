@@ -2,10 +2,16 @@
 
 import os
 import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from offcut.cli import capture as capture_module
+from offcut.cli import main
+
+DATA = Path(__file__).parents[1] / "data"
 
 FRAME = bytes(12) + b"\x08\x06" + bytes(46)
 NOW = (1_700_000_000, 0)
@@ -186,3 +192,20 @@ def refused(outcome, *words):
     assert outcome.err.startswith("offcut: ") and outcome.err.count("\n") == 1 and outcome.err.endswith("\n")
     for word in words:
         assert word in outcome.err
+
+
+@pytest.mark.parametrize("picture", [None, "same"])
+def test_a_file_that_is_named_twice_is_not_touched(tmp_path, capsys, picture):
+    capture = tmp_path / "a.pcap"
+    capture.write_bytes((DATA / "udp.pcap").read_bytes())
+    arguments = ["-o", str(tmp_path / "b.pcap"), "--picture", str(capture)] if picture else ["-o", str(capture)]
+    assert main(["segment", str(capture), *arguments]) == 1
+    assert "is named twice" in capsys.readouterr().err
+    assert capture.read_bytes() == (DATA / "udp.pcap").read_bytes()
+
+
+def test_standard_output_that_cannot_be_written_is_one_line():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "offcut", "features"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip() == "offcut: standard output cannot be written: No space left on device"

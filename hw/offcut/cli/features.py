@@ -9,7 +9,7 @@ __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
 List the features of an engine as `ethtool -k` would: on if the engine that the
-switches describe is built with it, off if not. What is off costs nothing."""
+switches describe is built with it, off if not. A request for what is off is dropped."""
 
 EPILOG = """\
 example:

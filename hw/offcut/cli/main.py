@@ -46,13 +46,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 if it did what was asked, 1 with one line on standard error if it could not.
+    """Run the command; 0 if it did what was asked, 1 with one line on standard error if it could not, 130 if interrupted.
 
     Parameters
     ----------
     arguments : sequence of str, optional
         In place of ``sys.argv[1:]``.
     """
+    if sys.stdout is None:  # closed by the shell: there is nobody to tell
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         args = parser().parse_args(arguments)
         args.run(args)
@@ -61,6 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"offcut: {error}", file=sys.stderr)
         return 1
     except BrokenPipeError:  # the reader of standard output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:  # everything else that is read or written explains itself
+        print(f"offcut: standard output cannot be written: {error.strerror}", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -97,6 +97,7 @@ def run(args: argparse.Namespace) -> None:
         raise CommandError("--check compares the gateware with the model; add --engine rtl")
     if args.vnet_hdr_size and not args.vnet_hdr:
         raise CommandError(f"--vnet-hdr-size {args.vnet_hdr_size} says how long each record's virtio_net_hdr is; add --vnet-hdr")
+    _distinct(args.input, args.output, args.picture)
     header_bytes = (args.vnet_hdr_size or VNET_HDR_BYTES[0]) if args.vnet_hdr else 0
 
     with ExitStack() as stack:
@@ -136,6 +137,16 @@ def run(args: argparse.Namespace) -> None:
         print(f"\nEvery segment is the model's, byte for byte: {args.output}")
     if args.picture:
         print(f"One super-frame and its {len(most.segments)} segments: {args.picture}")
+
+
+def _distinct(*names: str | None) -> None:
+    """No file may be read and written, or written twice. (Devices and pipes may.)"""
+    seen: set[str] = set()
+    for name in filter(None, names):
+        path = os.path.realpath(name)
+        if path in seen and (os.path.isfile(path) or not os.path.exists(path)):
+            raise CommandError(f"{name} is named twice: the capture, the output and the picture must be three files")
+        seen.add(path)
 
 
 def _shown(progress: "tqdm[Any]", what: str, before: int) -> Callable[[int], None]:

@@ -9,7 +9,7 @@
                              └──────────────────▶ HeaderRam ────────────────────────────────┘
 """
 
-from amaranth import Module, Signal
+from amaranth import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -30,13 +30,13 @@ from .slicer import Slicer
 __all__ = ["OffcutTx"]
 
 PARSER_DEPTH = 18
-"""Plans that can be under way when the plan queue's room goes."""
+"""Plans that can be under way when the plan queue's room goes: one for each stage of the parser."""
 
 SLICER_DEPTH = 14
-"""Entries likewise, and sums."""
+"""Entries likewise, and so many fewer that the sums of those in the joiner fit as well."""
 
 SUM_LATENCY_HIDDEN = 6
-"""Clocks from a unit's last word to the clock in which the patcher wants its sum, if its entry is queued at once."""
+"""Clocks from a unit's last word to the one in which the patcher wants its sum: it must be there by then."""
 
 
 class OffcutTx(wiring.Component):
@@ -83,6 +83,7 @@ class OffcutTx(wiring.Component):
         m.submodules.aligner = aligner = Aligner(g)
         m.submodules.gate = gate = Gate(g)
         m.submodules.payload_sum = payload_sum = PayloadSum(g)
+        assert payload_sum.latency <= SUM_LATENCY_HIDDEN, "an entry would reach the patcher before its sum"
         m.submodules.payload_buffer = buffer = PayloadBuffer(g)
         m.submodules.segments = segments = Queue(g.entry, depth=g.queue_depth, margin=SLICER_DEPTH)
         m.submodules.patcher = patcher = HeaderPatcher(g)
@@ -140,14 +141,7 @@ class OffcutTx(wiring.Component):
             payload_sum.word.eq(word.payload.summed),
             payload_sum.base.eq(word.payload.plan.base),
         ]
-        # An entry must not reach the joiner before its sum can.
-        entry = gate.entry
-        entry_valid, entry_payload = entry.valid, entry.payload
-        for clock in range(max(0, payload_sum.latency - SUM_LATENCY_HIDDEN)):
-            valid_later, payload_later = Signal(name=f"entry_valid_{clock}"), Signal(g.entry, name=f"entry_{clock}")
-            m.d.sync += [valid_later.eq(entry_valid), payload_later.eq(entry_payload)]
-            entry_valid, entry_payload = valid_later, payload_later
-        m.d.comb += [segments.i.valid.eq(entry_valid), segments.i.payload.eq(entry_payload)]
+        m.d.comb += [segments.i.valid.eq(gate.entry.valid), segments.i.payload.eq(gate.entry.payload)]
 
         # --- Out.
         wiring.connect(m, segments.o, joiner.entries)

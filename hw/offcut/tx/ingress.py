@@ -27,7 +27,7 @@ class Ingress(wiring.Component):
     -------
     i : In(stream.Signature(geometry.axis))
     room : In(1)
-        Registered: 1 while two more rows and two more requests can be taken.
+        Registered: 1 while three more rows and as many requests can be taken.
     cfg_auto, cfg_mtu : In
         Sampled with a frame's first beat.
     rows : Out(stream.Signature(geometry.row, always_ready=True))

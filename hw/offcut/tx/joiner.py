@@ -15,7 +15,7 @@ IP_CHECKSUM_AT = {0: 24, 1: 28}
 
 
 class Joiner(wiring.Component):
-    """One row a clock, without a gap from unit to unit; 6 clocks from an entry to its first row, then 2 of the output queue.
+    """One row a clock, without a gap from unit to unit; 5 clocks from an entry to its first row, then 2 of the output queue.
 
     ::
 

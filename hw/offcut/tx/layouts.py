@@ -73,7 +73,8 @@ class Geometry:
     row_bits : int
         Bits of a bus word's index within a frame that leaves (one past ``gso_size`` 65535 behind 256 bytes of header).
     store_rows : int
-        Bus words between the input and the slicer: the longest header and the parser's latency must fit.
+        Bus words between the input and the slicer. The longest header and some 25 clocks of the parser must fit; with 32, frames that are
+        walked would miss line rate from 64 bits on.
     buffer_banks : list of int
         Bus words in each memory of the payload buffer: two of the longest units, and what is under way when it says that it is full.
     slots, slot_rows : int
@@ -90,7 +91,7 @@ class Geometry:
         self.bus_bytes = config.width // 8
         self.lane_bits = ceil_log2(self.bus_bytes)
         self.row_bits = 17 - self.lane_bits
-        self.store_rows = 64 if config.width == 32 else 32
+        self.store_rows = 64
         self.slot_rows = self.header_bytes // self.bus_bytes
         self.parse_bits = min(config.width, 64)
         self.buffer_banks = banks(2 * -(-config.mtu_max // self.bus_bytes) + 20)

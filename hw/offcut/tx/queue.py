@@ -24,7 +24,7 @@ class Queue(wiring.Component):
     depth : int
         A power of two above 3; up to 3 less are held.
     margin : int
-        Payloads that still fit while ``room`` is 1, 4 below ``depth`` at most.
+        Payloads that still fit while ``room`` is 1, at least 5 below ``depth`` (with 0, ``room`` says nothing).
 
     Members
     -------

@@ -21,7 +21,7 @@ class RowStore(wiring.Component):
     ends : Out(stream.Signature(geometry.row_end))
         The rows' ends in order, for the slicer: a row that it takes is given back, two clocks later at the earliest.
     room : Out(1)
-        Registered: the ring takes two more rows.
+        Registered: the ring takes three more rows.
     written : Out(range(geometry.store_rows))
         Address of the row that is written next.
     parse_at, parse : In, Out

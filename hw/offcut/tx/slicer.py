@@ -62,7 +62,7 @@ class Slicer(wiring.Component):
     rows : In(stream.Signature(geometry.row_end))
     o : Out(stream.Signature(step_layout(geometry), always_ready=True))
     room : In(1)
-        Registered: what follows takes at least 8 more steps.
+        Registered: what follows takes as many steps as can be under way.
     """
 
     def __init__(self, geometry):

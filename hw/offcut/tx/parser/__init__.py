@@ -39,7 +39,7 @@ def header_write_layout(geometry):
 class HeaderParser(wiring.Component):
     """A plan for every request, in order.
 
-    Throughput: a frame a clock where nothing is to be walked, else a clock for each chunk of its headers. Latency from a header's last
+    Throughput: a frame a clock where nothing is to be walked, else a clock for each chunk until the frame ends or is decided. Latency from a header's last
     chunk to its plan: 15 clocks. It never stalls once a frame has begun: a frame begins when its plan and its header have room.
 
     Members
@@ -52,7 +52,7 @@ class HeaderParser(wiring.Component):
     record : Out(geometry.record)
         Valid with a plan that cuts.
     room : In(1)
-        Sixteen more plans have room.
+        As many plans have room as can be under way.
     released : In(1)
         A header slot has become free.
     """

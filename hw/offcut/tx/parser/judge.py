@@ -53,7 +53,7 @@ class Judge(wiring.Component):
     slot : Out
         The slot that the next frame to be cut will have.
     spared : Out(1)
-        A frame that was request.walk needs no slot.
+        A frame that was walked needs no slot.
     open : Out(1)
         The chunk belongs to a frame that may yet be cut, so that it belongs into the slot.
     decided, decided_tag : Out
