@@ -4,12 +4,14 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from .headers import Ethernet
 from .ones import add
 
 __all__ = ["HeaderPatcher"]
 
-IP_PLACE = 14
-VLAN_TAG = 4
+IP_AT = (2 * Ethernet.HEADER, 2 * (Ethernet.HEADER + Ethernet.TAG))
+"""Byte at which the IP header begins, without and with a VLAN tag."""
+
 FLAGS_KEPT = {"first": 0xFF6, "middle": 0xF76, "last": 0xF7F}
 """TCP flags that stay, by a segment's place; a frame that leaves in one keeps all."""
 
@@ -94,7 +96,7 @@ class HeaderPatcher(wiring.Component):
                 one.cut.eq(entry.cut),
                 one.seq.eq(Mux(entry.first, record.seq, one.seq + step)),
                 one.identification.eq(Mux(entry.first, record.identification, one.identification + 1)),
-                one.total_length.eq(frame_last + 1 - Mux(record.tagged, IP_PLACE + VLAN_TAG, IP_PLACE)),
+                one.total_length.eq(frame_last + 1 - Mux(record.tagged, IP_AT[1], IP_AT[0])),
                 one.flags.eq(record.flags & kept),
                 one.frame_last.eq(frame_last),
                 one.ip_sum.eq(record.ip_sum),

@@ -4,12 +4,12 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .headers import Tcp
 from .layouts import Drop, Kind
 
 __all__ = ["Ingress"]
 
 GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4 = 1, 3, 4, 5
-TCP_CSUM_OFFSET = 16
 DEFAULT_MTU = 1500
 
 
@@ -128,7 +128,7 @@ class Ingress(wiring.Component):
         base, tunnel = gso_type[:5], gso_type[5:7]
         exists = ((base == GSO_UDP) & (tunnel == 0)) | (((base == GSO_TCPV4) | (base == GSO_TCPV6) | (base == GSO_UDP_L4)) & ~tunnel.all())
         built = (base == GSO_TCPV4) & (tunnel == 0) & g.config.has("tx-tcp-segmentation")
-        unfit = (size == 0) | size.all() | (needs_csum & (csum_offset != TCP_CSUM_OFFSET))
+        unfit = (size == 0) | size.all() | (needs_csum & (csum_offset != 2 * Tcp.CHECKSUM))
         request = self.requests.payload
         m.d.sync += [
             self.requests.valid.eq(valid & first),

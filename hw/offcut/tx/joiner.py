@@ -4,14 +4,15 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .headers import Ethernet, Ipv4
 from .layouts import Field
 from .queue import Queue
 
 __all__ = ["Joiner"]
 
 IN_FLIGHT = 8
-IP_CHECKSUM_AT = {0: 24, 1: 28}
-"""Where the IPv4 header checksum stands, without and with a VLAN tag."""
+IP_CHECKSUM_AT = {tagged: 2 * (Ethernet.HEADER + tagged * Ethernet.TAG + Ipv4.CHECKSUM) for tagged in (0, 1)}
+"""Byte at which the IPv4 header checksum stands, without and with a VLAN tag."""
 
 
 class Joiner(wiring.Component):

@@ -4,8 +4,8 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data
 from amaranth.utils import ceil_log2
 
+from ..headers import ETHERTYPE_IPV4, ETHERTYPE_VLAN, Ethernet, Ipv4, Tcp
 from ..layouts import FIELD_BITS, Field
-from .headers import ETHERTYPE_IPV4, ETHERTYPE_VLAN, Ethernet, Ipv4, Tcp
 from .stage import Stage, halfword
 
 __all__ = ["EthernetStage", "Ipv4Stage", "TransportOffset", "TransportPlace", "TransportStage"]

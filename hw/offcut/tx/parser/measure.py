@@ -3,8 +3,8 @@
 from amaranth import Cat, Module, Mux, Signal, signed
 from amaranth.utils import bits_for, ceil_log2
 
+from ..headers import PROTOCOL_TCP, PROTOCOL_UDP, Tcp, Udp
 from ..layouts import Kind
-from .headers import PROTOCOL_TCP, PROTOCOL_UDP, Tcp, Udp
 from .layers import TAGGED, UNTAGGED
 from .stage import Stage
 

@@ -4,9 +4,9 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..headers import PROTOCOL_TCP, PROTOCOL_UDP, Ethernet, Tcp, Udp
 from ..layouts import POSITION_BITS, Kind
 from ..ones import fold
-from .headers import PROTOCOL_TCP, PROTOCOL_UDP, Ethernet, Tcp, Udp
 from .judge import verdict_layout
 
 __all__ = ["Planner"]
