@@ -16,12 +16,12 @@ from offcut.rtl import Engine
 
 
 @cache
-def standin_engine(width, trace=False):
-    text = verilog.convert(StandIn(width), name=verilog.TOP)
-    return Engine(Config(width=width), dut=text, trace=trace)
+def standin_engine(width, trace=False, user_width=0):
+    text = verilog.convert(StandIn(width, user_width=user_width), name=verilog.TOP)
+    return Engine(Config(width=width, user_width=user_width), dut=text, trace=trace)
 
 
 @pytest.fixture(name="standin_engine")
 def standin_engine_fixture():
-    """Makes the compiled stand-in of a bus width in bits."""
+    """Makes the compiled stand-in of a bus width in bits, with user bits if they are asked for."""
     return standin_engine

@@ -4,8 +4,9 @@ import random
 from dataclasses import replace
 
 import pytest
-from standin import STATS, Mode
+from standin import CFG, STATS, Mode, StandIn
 
+from offcut import verilog
 from offcut.config import Config
 from offcut.rtl import Engine, Request, Reset, engine
 
@@ -104,13 +105,74 @@ def test_tuser_is_noise_after_the_first_beat_unless_switched_off(standin_engine,
     assert first == second == bytes(range(8)) * 8
 
 
-def test_cfg_is_the_runs_unless_the_request_has_its_own(standin_engine):
-    own = [Request(b"\1" * 100, auto=auto, mtu=Mode.ECHO_CFG) for auto in (None, True, False)]
-    for auto in (True, False):
-        sent = standin_engine(64).run(own, auto=auto).frames
-        assert [frame[0] for frame in sent] == [auto, True, False]
-        assert [frame[96] for frame in sent] == [auto, True, False], "what stood with the first beat holds, whatever noise follows"
-    assert standin_engine(64).run([Request(b"\1" * 8)], mtu=Mode.SWALLOW).dropped == {"bad_request": 1}
+TUSER = {
+    "a VLAN tag": ({"vlan_tci": 0xA5C3}, 1 << 148 | 0xA5C3 << 132),
+    "a VLAN tag of zeroes": ({"vlan_tci": 0}, 1 << 148),
+    "an ID to keep": ({"keep_id": True}, 1 << 149),
+    "user bits": ({"user": 0x1_2345_6789}, 0x1_2345_6789 << 160),
+}
+
+
+@pytest.mark.parametrize("field", TUSER)
+def test_tuser_holds_what_stands_beside_the_request(standin_engine, field):
+    arguments, bits = TUSER[field]
+    request = Request(bytes(32), frame_len=0, mtu=Mode.ECHO_TUSER, **arguments)
+    (frame,) = standin_engine(64, user_width=33).run([request]).frames
+    assert int.from_bytes(frame[: (160 + 33) // 8 + 1], "little") & (1 << 193) - 1 == bits
+
+
+@pytest.mark.parametrize("user_width", (1, 8, 33, 64))
+@pytest.mark.parametrize("width", (32, 512))
+def test_user_bits_come_out_with_every_frame(standin_engine, width, user_width, seed):
+    source = random.Random(seed)
+    users = [source.getrandbits(user_width) for _ in range(200)]
+    sent = frames(seed, 200)
+    engine = standin_engine(width, user_width=user_width)
+    result = engine.run([Request(frame, user=user) for frame, user in zip(sent, users, strict=True)], sink_stall=0.5, seed=seed)
+    assert (result.frames, result.users) == (sent, users)
+    assert standin_engine(64).run([Request(bytes(8))]).users == []
+
+
+OWN = {
+    "auto": True,
+    "mtu": Mode.ECHO_CFG,
+    "disable": frozenset({"tx-checksum-ip-generic", "tx-vlan-offload"}),
+    "tcp_clear_first": 0xABC,
+    "tcp_clear_middle": 0x123,
+    "tcp_clear_last": 0xFFF,
+    "id_mode": 2,
+    "uso_size": 0xFEDC,
+}
+BITS = [1, Mode.ECHO_CFG, 1 << 14 | 1, 0xABC, 0x123, 0xFFF, 2, 0xFEDC, 0x89ABCDEF]
+"""What :data:`OWN` is on the ports, in their order, and a seed of fragments."""
+
+
+def configuration(values):
+    """The ports' bits as the stand-in shows them."""
+    bits = shift = 0
+    for value, width in zip(values, CFG.values(), strict=True):
+        bits |= value << shift
+        shift += width
+    return bits.to_bytes(16, "little")
+
+
+@pytest.mark.parametrize("garbage", (True, False), ids=("garbage", "clean"))
+def test_every_configuration_input_is_the_requests_own_or_the_runs(standin_engine, garbage):
+    engine, seed = standin_engine(64), BITS[-1]
+    expected = configuration(BITS)
+    of_the_request = engine.run([Request(bytes(16), **OWN)] * 3, frag_seed=seed, garbage=garbage)
+    of_the_run = engine.run([Request(bytes(16))] * 3, frag_seed=seed, garbage=garbage, **OWN)
+    assert of_the_request.frames == of_the_run.frames == [expected] * 3, "what stood with the first beat holds, whatever noise follows"
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_requests_own_configuration_input_comes_before_the_runs_even_if_it_is_zero(standin_engine, name):
+    zero = frozenset() if name == "disable" else 0
+    if name == "mtu":  # it chooses the stand-in's mode, and 0 sends the frame back
+        assert standin_engine(64).run([Request(bytes(16), mtu=0)], **OWN).frames == [bytes(16)]
+        return
+    expected = configuration([0 if port == f"cfg_{name}" else value for port, value in zip(CFG, BITS, strict=True)])
+    assert standin_engine(64).run([Request(bytes(16), **{name: zero})], frag_seed=BITS[-1], **OWN).frames == [expected]
 
 
 FAULTS = {
@@ -183,10 +245,17 @@ def test_a_waveform_is_written_by_an_engine_compiled_for_it(standin_engine, tmp_
 
 
 MISUSES = {
+    "a reset before the first clock": ({"reset_at": [5, -1]}, "reset_at must lie between 0 and .*, not be -1"),
+    "a seed of 33 bits": ({"frag_seed": 1 << 32}, "frag_seed must lie between 0 and 4294967295, not be 4294967296"),
+    "flags of 13 bits": ({"tcp_clear_middle": 0x1000}, "tcp_clear_middle must lie between 0 and 4095, not be 4096"),
+    "a fourth ID mode": ({"id_mode": 3}, "id_mode must lie between 0 and 2, not be 3"),
+    "a size of 17 bits": ({"uso_size": 65536}, "uso_size must lie between 0 and 65535, not be 65536"),
+    "a feature that is none": ({"disable": {"tso"}}, "no feature 'tso'; there are tx-checksum-ip-generic"),
+    "a feature as text": ({"disable": "tx-vlan-offload"}, "disable is a set of feature names, not the text 'tx-vlan-offload'"),
     "a waveform without the build for it": ({"trace": "x.vcd"}, "trace=True"),
     "a source that never runs": ({"source_idle": 1.0}, "source_idle must be a probability below 1, not 1.0"),
     "a sink that never runs": ({"sink_stall": (0, 3)}, r"sink_stall must run for at least 1 clock .* not \(0, 3\)"),
-    "an MTU of 17 bits": ({"mtu": 65536}, "MTU must lie below 65536 bytes, not be 65536"),
+    "an MTU of 17 bits": ({"mtu": 65536}, "mtu must lie between 0 and 65535, not be 65536"),
     "origins with resets": ({"origins": True, "reset_at": [5]}, "without resets"),
 }
 
@@ -198,17 +267,46 @@ def test_a_misuse_is_refused_with_a_sentence_that_names_it(standin_engine, misus
         standin_engine(64).run([Request(bytes(64))], **arguments)
 
 
-def test_a_request_that_cannot_be_put_on_the_bus_is_refused(standin_engine):
-    with pytest.raises(ValueError, match="10, 12, 20 or 24 bytes, not 11"):
-        standin_engine(64).run([Request(bytes(64), bytes(11))])
-    with pytest.raises(ValueError, match="frame_len must lie below 1048576 bytes, not be 1048576"):
-        standin_engine(64).run([Request(bytes(64), frame_len=1 << 20)])
+IMPOSSIBLE = {
+    "no frame": ({"frame": b""}, "A frame has at least one byte"),
+    "a header of 11 bytes": ({"vnet_hdr": bytes(11)}, "10, 12, 20 or 24 bytes, not 11"),
+    "a length of 21 bits": ({"frame_len": 1 << 20}, "frame_len must lie below 1048576 bytes, not be 1048576"),
+    "a frame of a length of 21 bits": ({"frame": bytes(1 << 20)}, "frame_len must lie below 1048576 bytes, not be 1048576"),
+    "a VLAN tag of 17 bits": ({"vlan_tci": 1 << 16}, "vlan_tci must lie between 0 and 65535, not be 65536"),
+    "user bits where there are none": ({"user": 1}, "user must fit the engine's 0 user bits, not be 1"),
+    "tkeep of a beat that is not there": ({"keep": {8: 1}}, r"keep names beat 8 of a frame that has 8 \(counted from 0\)"),
+    "tkeep of a beat before the first": ({"keep": {-1: 1}}, "keep names beat -1"),
+    "tkeep of 9 bits": ({"keep": {0: 0x100}}, "keep must lie between 0 and 0xff, not be 0x100"),
+    "a negative tkeep": ({"keep": {0: -1}}, "keep must lie between 0 and 0xff, not be -0x1"),
+    "an MTU of its own of 17 bits": ({"mtu": 65536}, "mtu must lie between 0 and 65535, not be 65536"),
+}
 
 
-def test_a_dut_of_another_width_is_refused(standin_engine):
-    from standin import StandIn
+@pytest.mark.parametrize("what", IMPOSSIBLE)
+def test_a_request_that_cannot_be_put_on_the_bus_is_refused(standin_engine, what):
+    arguments, sentence = IMPOSSIBLE[what]
+    with pytest.raises(ValueError, match=sentence):
+        standin_engine(64).run([Request(**{"frame": bytes(64)} | arguments)])
 
-    from offcut import verilog
 
+def test_half_a_mebibyte_goes_through(standin_engine, seed):
+    """The longest super-frame of Linux; the stand-in holds it at 512 bits, and drops it as too many bytes for one wire frame would."""
+    frame = random.Random(seed).randbytes(1 << 19)
+    text = verilog.convert(StandIn(512, depth=1 << 14), name=verilog.TOP)
+    result = Engine(Config(width=512), dut=text).run([Request(frame, mtu=Mode.SWALLOW), Request(frame[:9000])])
+    assert (result.bytes_in, result.frames, result.dropped) == ((1 << 19) + 9000, [frame[:9000]], {"bad_request": 1})
+
+
+def test_an_input_that_the_engine_does_not_have_can_only_be_zero():
+    text = verilog.convert(StandIn(64), name=verilog.TOP).replace("cfg_uso_size", "other_uso_size")
+    engine = Engine(Config(width=64), dut=text)
+    assert engine.run([Request(bytes(8))]).frames_out == 1
+    with pytest.raises(ValueError, match="no port cfg_uso_size, so uso_size can only be 0"):
+        engine.run([Request(bytes(8))], uso_size=1400)
+
+
+def test_a_dut_of_another_width_or_with_other_user_bits_is_refused():
     with pytest.raises(ValueError, match="32 bits wide, the configuration 64"):
         Engine(Config(width=64), dut=verilog.convert(StandIn(32), name=verilog.TOP))
+    with pytest.raises(ValueError, match="3 user bits, the configuration 0"):
+        Engine(Config(width=64), dut=verilog.convert(StandIn(64, user_width=3), name=verilog.TOP))

@@ -19,7 +19,12 @@ BROKEN = {
     Mode.HANG_OUT: "m_axis_tvalid fell within a frame, after byte",
     Mode.NO_LAST: "a wire frame is longer than 9216 bytes",
     Mode.VALID_AFTER_READY: "m_axis_tvalid fell within a frame, after byte",
+    Mode.USER_CHANGES: "m_axis_tuser changed while the beat waited",
+    Mode.USER_MIXED: "m_axis_tuser changed within a frame",
 }
+
+
+USER_WIDTH = 7
 
 
 def two_beats_and_a_byte(lanes):
@@ -39,7 +44,7 @@ def test_a_broken_output_rule_is_reported_with_its_clock(standin_engine, width, 
     # So many that each meets the clocks that show it, and that frames without an end grow too long.
     bad = [Request(source.randbytes(LENGTHS.get(mode, two_beats_and_a_byte)(width // 8)), mtu=mode) for _ in range(1000)]
     with pytest.raises(ContractViolation, match=rf"clock \d+, wire frame ([5-9]|\d\d+): {BROKEN[mode]}.*seed {seed}"):
-        standin_engine(width).run(good + bad, sink_stall=0.5, seed=seed)
+        standin_engine(width, user_width=USER_WIDTH).run(good + bad, sink_stall=0.5, seed=seed)
 
 
 def test_an_engine_that_takes_nothing_more_is_reported_and_not_waited_for(standin_engine):

@@ -18,10 +18,13 @@ from pathlib import Path
 from offcut import verilog
 from offcut.config import Config
 
-__all__ = ["BuildError", "cache_directory", "engine_verilog", "lint", "shared_library"]
+__all__ = ["FRAG_SEED", "BuildError", "cache_directory", "engine_verilog", "lint", "shared_library"]
 
 PACKAGE = Path(verilog.__file__).parent
 HARNESS = Path(__file__).with_name("harness.cpp")
+
+FRAG_SEED = "cfg_frag_seed"
+"""The one configuration input that is not sampled with a frame's first beat: it must hold."""
 
 VERILATOR_OPTIONS = [
     "--cc",
@@ -233,8 +236,16 @@ def _registered_inputs(ports: Mapping[str, verilog.Port]) -> str:
 
 def _ports_header(ports: Mapping[str, verilog.Port]) -> str:
     """What harness.cpp must know of a module's ports."""
-    lanes = ports["s_axis_tkeep"].width
-    words = -(-ports["s_axis_tuser"].width // 32)
-    cfg = " ".join(f"X({port.name}, {(1 << port.width) - 1:#x}u)" for port in ports.values() if port.name.startswith("cfg_"))
-    stat = " ".join(f"X({port.name})" for port in ports.values() if port.name.startswith("stat_"))
-    return f"#define LANES {lanes}\n#define TUSER_WORDS {words}\n#define CFG_PORTS(X) {cfg}\n#define STAT_PORTS(X) {stat}\n"
+    tuser_bits = ports["s_axis_tuser"].width
+    words = -(-tuser_bits // 32)
+    sampled = [port for port in ports.values() if port.name.startswith("cfg_") and port.name != FRAG_SEED]
+    numbers = {
+        "LANES": ports["s_axis_tkeep"].width,
+        "TUSER_WORDS": words,
+        "TUSER_TOP": f"{(1 << tuser_bits - 32 * (words - 1)) - 1:#x}u",
+        "USER_BITS": ports["m_axis_tuser"].width if "m_axis_tuser" in ports else 0,
+        "HAS_FRAG_SEED": int(FRAG_SEED in ports),
+        "CFG_PORTS(X)": " ".join(f"X({port.name}, {(1 << port.width) - 1:#x}u)" for port in sampled),
+        "STAT_PORTS(X)": " ".join(f"X({name})" for name in ports if name.startswith("stat_")),
+    }
+    return "".join(f"#define {name} {value}\n" for name, value in numbers.items())

@@ -3,7 +3,7 @@
 import ctypes
 import io
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +11,9 @@ from typing import NamedTuple
 from offcut import verilog
 from offcut.config import Config
 from offcut.rtl.build import engine_verilog, shared_library
+from offcut.rtl.request import CONFIGURATION, Packer, Request
 
-__all__ = ["ContractViolation", "Engine", "Hang", "Request", "Reset", "Result", "Span"]
+__all__ = ["ContractViolation", "Engine", "Hang", "Reset", "Result", "Span"]
 
 BATCH_BYTES = 4 << 20
 """Input handed to the harness at once: what bounds the memory of a long run."""
@@ -32,50 +33,6 @@ class ContractViolation(AssertionError):
 
 class Hang(RuntimeError):
     """The engine stopped: it takes no input, or ends no frame, though the sink is ready."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """A frame for the engine, with what is asked of it.
-
-    A ``frame_len`` that is not the frame's length makes ``tlast`` come early or late; ``keep`` breaks the contract of ``tkeep``.
-
-    Parameters
-    ----------
-    frame : bytes
-        From the Ethernet header on, without FCS.
-    vnet_hdr : bytes
-        The request: a ``virtio_net_hdr`` of 10, 12, 20 or 24 bytes, or none for all zeroes.
-    frame_len : int, optional
-        What is claimed in tuser, below 2**20: None for the truth, 0 for unknown.
-    auto, mtu : optional
-        ``cfg_auto`` and ``cfg_mtu`` with this frame, if not the run's.
-    keep : mapping of int to int
-        ``tkeep`` in place of the right one, by the number of the beat in the frame.
-    """
-
-    frame: bytes
-    vnet_hdr: bytes = b""
-    frame_len: int | None = None
-    auto: bool | None = None
-    mtu: int | None = None
-    keep: Mapping[int, int] = field(default_factory=dict)
-
-    def tuser(self) -> int:
-        """The 160 bits of ``s_axis_tuser``.
-
-        Raises
-        ------
-        ValueError
-            If the header has no known length, or ``frame_len`` does not fit its field.
-        """
-        header = bytes(self.vnet_hdr)
-        if len(header) not in (0, 10, 12, 20, 24):
-            raise ValueError(f"A virtio_net_hdr has 10, 12, 20 or 24 bytes, not {len(header)}")
-        frame_len = len(self.frame) if self.frame_len is None else self.frame_len
-        if not 0 <= frame_len < 1 << 20:
-            raise ValueError(f"frame_len must lie below {1 << 20} bytes, not be {frame_len}")
-        return int.from_bytes(header[:10].ljust(10, b"\0") + header[20:24].ljust(4, b"\0"), "little") | frame_len << 112
 
 
 class Span(NamedTuple):
@@ -103,6 +60,8 @@ class Result:
     ----------
     frames : list of bytes
         The wire frames, in order; empty if the run delivered them elsewhere.
+    users : list of int
+        For each of them its ``m_axis_tuser``; empty if the engine has no user bits.
     origin : list of int, optional
         For each wire frame the index of its request, if asked for.
     frames_in, frames_out, bytes_in, bytes_out : int
@@ -118,6 +77,7 @@ class Result:
     """
 
     frames: list[bytes] = field(default_factory=list)
+    users: list[int] = field(default_factory=list)
     origin: list[int] | None = None
     frames_in: int = 0
     frames_out: int = 0
@@ -150,6 +110,7 @@ class _Settings(ctypes.Structure):
         ("frame_limit", ctypes.c_uint64),
         ("shy", ctypes.c_uint64),
         ("garbage", ctypes.c_uint64),
+        ("frag_seed", ctypes.c_uint64),
         ("reset_at", ctypes.POINTER(ctypes.c_uint64)),
         ("resets", ctypes.c_uint64),
         ("trace", ctypes.c_char_p),
@@ -196,15 +157,13 @@ class Engine:
         ports = verilog.ports(text)
         if ports["s_axis_tdata"].width != config.width:
             raise ValueError(f"The Verilog is {ports['s_axis_tdata'].width} bits wide, the configuration {config.width}")
+        user_width = ports["m_axis_tuser"].width if "m_axis_tuser" in ports else 0
+        if user_width != config.user_width:
+            raise ValueError(f"The Verilog has {user_width} user bits, the configuration {config.user_width}")
         self.config = config
         self._trace = trace
-        self._cfg = [name for name in ports if name.startswith("cfg_")]
+        self._ports = ports
         self._stats = [name for name in ports if name.startswith("stat_")]
-        self._lanes = config.width // 8
-        words = -(-ports["s_axis_tuser"].width // 32)
-        self._tuser_bytes = words * 4
-        head = f"<QQ{self._tuser_bytes}s{len(self._cfg)}I"
-        self._head = struct.Struct(head + "x" * (-struct.calcsize(head) % 8))
         self._library = _bind(shared_library(text, directory=build_dir, trace=trace))
 
     def run(
@@ -213,6 +172,13 @@ class Engine:
         *,
         auto: bool = False,
         mtu: int = 0,
+        disable: frozenset[str] = frozenset(),
+        tcp_clear_first: int = 0,
+        tcp_clear_middle: int = 0,
+        tcp_clear_last: int = 0,
+        id_mode: int = 0,
+        uso_size: int = 0,
+        frag_seed: int = 0,
         source_idle: Rhythm = 0.0,
         sink_stall: Rhythm = 0.0,
         shy: bool = False,
@@ -231,8 +197,10 @@ class Engine:
         ----------
         requests : iterable of Request
             Read as the run proceeds.
-        auto, mtu
-            ``cfg_auto`` and ``cfg_mtu``.
+        auto, mtu, disable, tcp_clear_first, tcp_clear_middle, tcp_clear_last, id_mode, uso_size
+            The ``cfg_`` inputs for requests that do not bring their own; ``disable`` is a set of feature names.
+        frag_seed : int
+            ``cfg_frag_seed``, 32 bits.
         source_idle, sink_stall : float or (int, int)
             When the source offers no beat, when the sink is not ready.
         shy : bool
@@ -270,6 +238,21 @@ class Engine:
             raise ValueError("Origins are told only of a run without resets that collects its frames")
         if origins:
             requests = list(requests)
+        for name, value, greatest in [("frag_seed", frag_seed, (1 << 32) - 1), *(("reset_at", clock, (1 << 63) - 1) for clock in reset_at)]:
+            if not 0 <= value <= greatest:
+                raise ValueError(f"{name} must lie between 0 and {greatest}, not be {value}")
+        defaults = Request(
+            b"",
+            auto=auto,
+            mtu=mtu,
+            disable=disable,
+            tcp_clear_first=tcp_clear_first,
+            tcp_clear_middle=tcp_clear_middle,
+            tcp_clear_last=tcp_clear_last,
+            id_mode=id_mode,
+            uso_size=uso_size,
+        )
+        packer = Packer(self._ports, self.config, defaults)
         clocks = sorted(reset_at)
         reset_array = (ctypes.c_uint64 * max(1, len(clocks)))(*clocks)
         settings = _Settings(
@@ -280,20 +263,20 @@ class Engine:
             frame_limit=self.config.mtu_max,
             shy=shy,
             garbage=garbage,
+            frag_seed=frag_seed,
             reset_at=reset_array,
             resets=len(clocks),
             trace=None if trace is None else str(trace).encode(),
         )
         result = Result(spans_in=[] if spans else None, spans_out=[] if spans else None)
-        defaults = {"cfg_auto": int(auto), "cfg_mtu": mtu}
         harness = self._library.harness_new(settings)
         if not harness:
             raise RuntimeError("The harness could not start")
         summary, strobes, output = _Summary(), (ctypes.c_uint64 * len(self._stats))(), _Output()
         try:
-            for batch, count, last in self._batches(requests, defaults, result):
+            for batch, count, last in _batches(requests, packer, result):
                 status = self._library.harness_run(harness, batch, count, last, summary, strobes, output)
-                self._collect(output, result.frames.append if deliver is None else deliver, result)
+                self._collect(output, deliver, result)
                 if status:
                     what = ctypes.string_at(output.message_address).decode()
                     raise _FAILURES[status](f"{what} (width {self.config.width}, seed {seed})")
@@ -306,52 +289,44 @@ class Engine:
         result.clocks = summary.last_beat - summary.first_offer + 1 if summary.beats_out else 0
         result.strobes = dict(zip(self._stats, strobes, strict=True))
         if origins:
-            marked = self.run(_marked(requests), auto=auto, mtu=mtu, seed=seed)
+            inputs = {name: getattr(defaults, name) for name in CONFIGURATION}
+            marked = self.run(_marked(requests), frag_seed=frag_seed, seed=seed, **inputs)
             result.origin = _told_apart(marked.frames, result.frames)
         return result
 
-    def _batches(self, requests: Iterable[Request], defaults: dict[str, int], result: Result) -> Iterator[tuple[bytes, int, bool]]:
-        """The packed input: (bytes, frames in them, whether it is the end)."""
-        parts: list[bytes] = []
-        count = size = 0
-        for request in requests:
-            pieces = self._pack(request, defaults)
-            result.frames_in += 1
-            result.bytes_in += len(request.frame)
-            parts += pieces
-            count += 1
-            size += sum(map(len, pieces))
-            if size >= BATCH_BYTES:
-                yield b"".join(parts), count, False
-                parts.clear()
-                count = size = 0
-        yield b"".join(parts), count, True
-
-    def _pack(self, request: Request, defaults: dict[str, int]) -> list[bytes]:
-        """One request as harness.cpp reads it: head, frame, faults, each from a multiple of 8."""
-        own = defaults
-        if request.auto is not None or request.mtu is not None:
-            auto = defaults["cfg_auto"] if request.auto is None else int(request.auto)
-            own = {"cfg_auto": auto, "cfg_mtu": defaults["cfg_mtu"] if request.mtu is None else request.mtu}
-        if not 0 <= own["cfg_mtu"] < 1 << 16:
-            raise ValueError(f"The MTU must lie below 65536 bytes, not be {own['cfg_mtu']}")
-        tuser = request.tuser().to_bytes(self._tuser_bytes, "little")
-        head = self._head.pack(len(request.frame), len(request.keep), tuser, *(own.get(name, 0) for name in self._cfg))
-        faults = b"".join(struct.pack("<QQ", beat, mask & (1 << self._lanes) - 1) for beat, mask in request.keep.items())
-        return [head, request.frame, bytes(-len(request.frame) % 8), faults]
-
-    def _collect(self, output: _Output, deliver: Callable[[bytes], None], result: Result) -> None:
+    def _collect(self, output: _Output, deliver: Callable[[bytes], None] | None, result: Result) -> None:
         """Sorts what one call of the harness gave into the result."""
-        records = list(_records(output.frames_out_address, output.frames_out, 3))
-        total = sum(size for size, _, _ in records)
+        records = list(_records(output.frames_out_address, output.frames_out, 4))
+        total = sum(record[0] for record in records)
         data = io.BytesIO(ctypes.string_at(output.bytes_out_address, total) if total else b"")
-        for size, _, _ in records:
-            deliver(data.read(size))
+        take = result.frames.append if deliver is None else deliver
+        for size, *_ in records:
+            take(data.read(size))
+        if self.config.user_width and deliver is None:
+            result.users += (user for *_, user in records)
         result.frames_out += len(records)
         result.bytes_out += total
         if result.spans_in is not None and result.spans_out is not None:
             result.spans_in += map(Span._make, _records(output.frames_in_address, output.frames_in, 2))
-            result.spans_out += (Span(first, last) for _, first, last in records)
+            result.spans_out += (Span(first, last) for _, first, last, _ in records)
+
+
+def _batches(requests: Iterable[Request], packer: Packer, result: Result) -> Iterator[tuple[bytes, int, bool]]:
+    """The packed input: (bytes, frames in them, whether it is the end)."""
+    parts: list[bytes] = []
+    count = size = 0
+    for request in requests:
+        pieces = packer.pack(request)
+        result.frames_in += 1
+        result.bytes_in += len(request.frame)
+        parts += pieces
+        count += 1
+        size += sum(map(len, pieces))
+        if size >= BATCH_BYTES:
+            yield b"".join(parts), count, False
+            parts.clear()
+            count = size = 0
+    yield b"".join(parts), count, True
 
 
 MARKER = bytes.fromhex("02 00 00 00 00 00 02 00 00 00 00 00 88b5") + b"Offcut: all before me is of the request "

@@ -3,8 +3,9 @@
 // The model is the engine behind one flip-flop on every input (build.py): what is driven before a rising edge is what the engine sees in the
 // clock that begins with it, and all that it answers in that clock stands on its outputs after it. So nothing is evaluated twice.
 //
-// The build writes ports.h beside the Verilated model. It defines LANES (bytes of the bus), TUSER_WORDS (32-bit words of s_axis_tuser), and
-// two lists of ports: CFG_PORTS(X) with X(name, mask of its bits), and STAT_PORTS(X) with X(name).
+// The build writes ports.h beside the Verilated model. It defines LANES (bytes of the bus), TUSER_WORDS (32-bit words of s_axis_tuser) and
+// TUSER_TOP (the bits in use of the last), USER_BITS (of m_axis_tuser; 0: there is none), HAS_FRAG_SEED, and two lists of ports:
+// CFG_PORTS(X) with X(name, mask of its bits), those sampled with a frame's first beat, and STAT_PORTS(X) with X(name).
 // Python sees the functions at the end; engine.py mirrors the structures that they share.
 
 #include <algorithm>
@@ -45,6 +46,7 @@ struct Settings {
     uint64_t frame_limit;  // bytes of the longest frame that may leave
     uint64_t shy;          // 1: the sink is ready only while it has seen a beat waiting
     uint64_t garbage;      // 1: noise wherever the contract says that nobody looks
+    uint64_t frag_seed;    // on cfg_frag_seed, throughout
     const uint64_t* reset_at;  // clocks with rst high, rising
     uint64_t resets;
     const char* trace;     // file of the waveform, or null
@@ -66,7 +68,7 @@ struct FrameIn {
 };
 
 struct FrameOut {
-    uint64_t bytes, first, last;  // first, last: clocks
+    uint64_t bytes, first, last, user;  // first, last: clocks; user: m_axis_tuser
 };
 
 struct Reset {
@@ -149,6 +151,9 @@ public:
         }
 #endif
         settings_.trace = nullptr;
+#if HAS_FRAG_SEED
+        top_->cfg_frag_seed = uint32_t(settings.frag_seed);
+#endif
         top_->clk = 0;
         top_->eval();
         clock_once(true);
@@ -275,7 +280,10 @@ private:
             top_->s_axis_tkeep = random_.next() & FULL;
             top_->s_axis_tlast = random_.next() >> 63;
         }
-        random_.fill(&top_->s_axis_tuser, TUSER_WORDS * 4);
+        uint32_t tuser[TUSER_WORDS];
+        random_.fill(tuser, sizeof tuser);
+        tuser[TUSER_WORDS - 1] &= TUSER_TOP;
+        std::memcpy(&top_->s_axis_tuser, tuser, sizeof tuser);
 #define SET(name, mask) top_->name = random_.next() >> 32 & mask;
         CFG_PORTS(SET)
 #undef SET
@@ -299,6 +307,14 @@ private:
 
     uint64_t keep_shown() const { return top_->m_axis_tkeep; }
 
+    uint64_t user_shown() const {
+#if USER_BITS
+        return top_->m_axis_tuser;
+#else
+        return 0;
+#endif
+    }
+
     void watch() {
         const bool valid = top_->m_axis_tvalid;
         if (waiting_) {
@@ -306,8 +322,11 @@ private:
             if (std::memcmp(&shown_.data, &top_->m_axis_tdata, LANES)) fail("m_axis_tdata changed while the beat waited");
             if (shown_.keep != keep_shown()) fail("m_axis_tkeep changed while the beat waited");
             if (shown_.last != top_->m_axis_tlast) fail("m_axis_tlast changed while the beat waited");
+            if (user_ != user_shown()) fail("m_axis_tuser changed while the beat waited");
         } else if (valid) {
             watch_beat();
+            if (sending_ && user_ != user_shown()) fail("m_axis_tuser changed within a frame");
+            user_ = user_shown();
             sending_ = true;
         } else if (sending_) {
             fail("m_axis_tvalid fell within a frame, after byte %llu", (unsigned long long)(bytes_out_.size() - out_start_));
@@ -346,7 +365,7 @@ private:
         const uint64_t bytes = bytes_out_.size() - out_start_;
         if (bytes > settings_.frame_limit) fail("a wire frame is longer than %llu bytes", (unsigned long long)settings_.frame_limit);
         if (!top_->m_axis_tlast) return;
-        frames_out_.push_back({bytes, first_out_, summary.clock});
+        frames_out_.push_back({bytes, first_out_, summary.clock, user_});
         out_start_ = bytes_out_.size();
         sending_ = false;
         ++frame_count_;
@@ -443,7 +462,7 @@ private:
 
     bool ready_ = false, waiting_ = false, sending_ = false, moved_ = false, coaxed_ = false;
     Beat shown_{};
-    uint64_t quiet_ = 0, frame_count_ = 0, first_out_ = 0;
+    uint64_t quiet_ = 0, frame_count_ = 0, first_out_ = 0, user_ = 0;
     size_t resets_done_ = 0;
 
     std::vector<uint8_t> bytes_out_;
