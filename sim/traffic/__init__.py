@@ -3,7 +3,7 @@
     for case in requests(seed=1, count=300, width=64):
         segment(case.frame, ...)
 
-The frames are packed by hand here (:mod:`traffic.frames`), apart from the model's and the gateware's tables, so that a wrong offset in
+The frames are packed by hand here (:mod:`traffic.stack`), apart from the model's and the gateware's tables, so that a wrong offset in
 either shows. What is drawn, and how often, stands in the tables of :mod:`traffic.kinds`.
 """
 
@@ -12,16 +12,34 @@ from dataclasses import dataclass
 
 from .dice import Dice
 from .draft import Bounds
-from .kinds import KINDS
-from .kinds import jumbo as draw_jumbo
+from .kinds import KINDS, LONG_KINDS
 
-__all__ = ["KINDS", "SIZES", "Case", "requests"]
+__all__ = ["FEATURES", "KINDS", "LONG_KINDS", "SIZES", "Case", "requests"]
 
 SIZES = {
     "small": ((200, 60), (700, 30), (2500, 10)),
     "full": ((400, 35), (1500, 30), (5000, 25), (14000, 10)),
 }
 """Bytes on the wire that one request may cost, each with its weight. A few edges (frames at ``mtu_max``) cost what they must."""
+
+FEATURES = (
+    "tx-checksum-ip-generic",
+    "tx-checksum-sctp",
+    "tx-tcp-segmentation",
+    "tx-tcp-ecn-segmentation",
+    "tx-tcp-mangleid-segmentation",
+    "tx-tcp6-segmentation",
+    "tx-udp-segmentation",
+    "tx-udp-fragmentation",
+    "tx-gre-segmentation",
+    "tx-gre-csum-segmentation",
+    "tx-ipxip4-segmentation",
+    "tx-ipxip6-segmentation",
+    "tx-udp_tnl-segmentation",
+    "tx-udp_tnl-csum-segmentation",
+    "tx-vlan-offload",
+)
+"""The features by bit of ``cfg_disable``."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +51,7 @@ class Case:
     frame : bytes
         The frame from its Ethernet header on, without FCS; at least one byte.
     vnet_hdr : bytes
-        Ten bytes of ``struct virtio_net_hdr``, little-endian.
+        24 bytes of ``struct virtio_net_hdr``, little-endian; the directed tests also give 10.
     frame_len : int
         What the metadata says about the frame's length in bytes: 0 means unknown; it may be wrong.
     auto : bool
@@ -42,6 +60,20 @@ class Case:
         The ``cfg_mtu`` input, 16 bits; 0 means 1500.
     note : str
         ``kind: what is special``, for messages and for counting what was covered.
+    vlan_tci : int or None
+        The 16 bits of a VLAN tag to insert.
+    keep_id : bool
+        Keep the IPv4 ID in this frame.
+    id_mode : int
+        The ``cfg_id_mode`` input: 0, 1 or 2.
+    tcp_clear : tuple of int
+        The ``cfg_tcp_clear_first``, ``_middle`` and ``_last`` inputs, 12 bits each.
+    uso_size : int
+        The ``cfg_uso_size`` input, 16 bits.
+    disable : int
+        The ``cfg_disable`` input, 16 bits: bit n switches off ``FEATURES[n]``.
+    user : int
+        The bits that travel with the frame.
     """
 
     frame: bytes
@@ -50,16 +82,36 @@ class Case:
     auto: bool
     mtu: int
     note: str
+    vlan_tci: int | None = None
+    keep_id: bool = False
+    id_mode: int = 0
+    tcp_clear: tuple[int, int, int] = (0, 0, 0)
+    uso_size: int = 0
+    disable: int = 0
+    user: int = 0
 
     @property
     def kind(self) -> str:
-        """The name in :data:`KINDS` that the case was drawn from."""
+        """The name in :data:`KINDS` or :data:`LONG_KINDS` that the case was drawn from."""
         return self.note.partition(":")[0]
 
     @property
+    def disabled(self) -> frozenset[str]:
+        """The features that ``disable`` switches off, by name."""
+        return frozenset(name for bit, name in enumerate(FEATURES) if self.disable >> bit & 1)
+
+    @property
     def tuser(self) -> int:
-        """``s_axis_tuser`` of the frame's first beat, 160 bits."""
-        return int.from_bytes(self.vnet_hdr, "little") | self.frame_len << 112
+        """``s_axis_tuser`` of the frame's first beat: 160 bits, and the user bits above them."""
+        offsets = self.vnet_hdr[20:24].ljust(4, b"\0")
+        return (
+            int.from_bytes(self.vnet_hdr[:10] + offsets, "little")
+            | self.frame_len << 112
+            | (self.vlan_tci or 0) << 132
+            | (self.vlan_tci is not None) << 148
+            | self.keep_id << 149
+            | self.user << 160
+        )
 
 
 def requests(
@@ -68,6 +120,7 @@ def requests(
     *,
     width: int = 64,
     mtu_max: int = 9216,
+    user_width: int = 0,
     size: str = "full",
     jumbo: float = 0.002,
     kinds: tuple[str, ...] | None = None,
@@ -83,12 +136,15 @@ def requests(
         Bus width in bits: lengths are drawn around its multiples.
     mtu_max : int
         The engine's longest wire frame in bytes: lengths are drawn around it.
+    user_width : int
+        Width of ``user`` in bits.
     size : str
         One of :data:`SIZES`.
     jumbo : float
-        Share of requests of about 64 KiB, 0 to 1.
+        Share of requests out of :data:`LONG_KINDS`, of about 64 KiB and beyond, 0 to 1.
     kinds : tuple of str, optional
-        Names out of :data:`KINDS` to draw from; all of them by default.
+        Names out of :data:`KINDS` and :data:`LONG_KINDS` to draw from, with ``jumbo`` leaving out those that are not among them.
+        All by default.
     start : int
         Index of the first request.
 
@@ -100,21 +156,30 @@ def requests(
     if size not in SIZES:
         raise ValueError(f"Size must be one of {', '.join(SIZES)}, not {size!r}")
     for name in kinds or ():
-        if name not in KINDS:
-            raise ValueError(f"There is no kind {name!r}; there are {', '.join(KINDS)}")
-    table = {name: KINDS[name] for name in kinds or KINDS}
-    weighted = [((name, draw), weight) for name, (weight, draw) in table.items()]
+        if name not in KINDS | LONG_KINDS:
+            raise ValueError(f"There is no kind {name!r}; there are {', '.join(KINDS | LONG_KINDS)}")
+    usual, long = (
+        [((name, draw), weight) for name, (weight, draw) in table.items() if kinds is None or name in kinds]
+        for table in (KINDS, LONG_KINDS)
+    )
     for index in range(start, start + count):
         dice = Dice(f"{seed}/{index}")
-        name, draw = dice.weighted(weighted)
-        if dice.chance(jumbo):
-            name, draw = "jumbo", draw_jumbo
+        name, draw = dice.weighted(long if long and (dice.chance(jumbo) or not usual) else usual)
         draft = draw(dice, Bounds(bus=width // 8, mtu_max=mtu_max, budget=dice.weighted(SIZES[size])))
+        draft.random_switches(dice)
+        frame_len = draft.frame_len(dice, width // 8)
         yield Case(
             frame=bytes(draft.frame),
             vnet_hdr=draft.vnet_hdr(),
-            frame_len=draft.frame_len(dice, width // 8),
+            frame_len=frame_len,
             auto=draft.auto,
             mtu=draft.mtu,
             note=f"{name}: {', '.join(draft.notes)}",
+            vlan_tci=draft.vlan_tci,
+            keep_id=draft.keep_id,
+            id_mode=draft.id_mode,
+            tcp_clear=draft.tcp_clear,
+            uso_size=draft.uso_size,
+            disable=draft.disable,
+            user=dice.getrandbits(64) & (1 << user_width) - 1,
         )

@@ -1,34 +1,63 @@
-"""Checksum requests: one sum from csum_start to the frame's end, wherever that is."""
+"""Checksum requests: one sum from csum_start to the frame's end, wherever that is; and SCTP's CRC32c."""
 
 from .draft import Draft
-from .frames import ethernet, ipv4, ones_sum, pseudo_header, set_word, tcp, udp
+from .frames import ones_sum, set_word
+from .shapes import GRE, IPIP, PLAIN, SCTP, TCP, UDP, UDP_TUNNEL, headers
 
-__all__ = ["anywhere", "at_limit", "out_of_frame", "transport", "zero"]
+__all__ = ["anywhere", "at_limit", "crc32c", "out_of_frame", "transport", "zero"]
 
 NEEDS_CSUM = 1
+CRC_OFFSET = 8
 
 
 def transport(dice, bounds):
-    """What a stack asks for: TCP or UDP over IPv4 or IPv6, the pseudo-header's sum in the field."""
-    protocol, header, offset = dice.choice(((6, 20, 16), (17, 8, 6)))
-    length = header + dice.randint(0, bounds.budget)
-    tags = dice.weighted((((), 3), (((0x8100, dice.getrandbits(16)),), 1), (((0x88A8, 5), (0x8100, 6)), 1)))
-    if dice.chance(0.5):
-        network = ipv4(dice, protocol, length, options=dice.words(40))
-        partial = ones_sum(pseudo_header(network[12:20], protocol, length))
-        ethertype, name = 0x0800, "IPv4"
-    else:
-        network = b"\x60" + dice.randbytes(3) + length.to_bytes(2, "big") + bytes((protocol, 64)) + dice.randbytes(32)
-        partial = ones_sum(bytes(network[8:40]) + protocol.to_bytes(2, "big") + length.to_bytes(2, "big"))
-        ethertype, name = 0x86DD, "IPv6"
-    segment = tcp(dice) if protocol == 6 else udp(dice, length - header)
-    set_word(segment, offset, partial)
-    frame = bytearray(ethernet(dice, ethertype, tags)) + network
-    start = len(frame)
-    frame += segment + dice.randbytes(length - header)
+    """What a stack asks for: TCP or UDP over IPv4 or IPv6, in a tunnel or not, the pseudo-header's sum in the field."""
+    notes = []
+    protocol, offset = dice.choice(((TCP, 16), (UDP, 6)))
+    path = dice.weighted(((PLAIN, 6), (UDP_TUNNEL, 1), (GRE, 1), (IPIP, 1)))
+    stack = headers(dice, notes, protocol, path)
+    innermost, start = stack.ips[-1], stack.l4
+    notes.append(f"IPv{innermost.version}")
+    stack.frame += dice.randbytes(dice.randint(0, bounds.budget))
+    end = len(stack.frame)
+    stack.set_lengths(end)
+    set_word(stack.frame, start + offset, innermost.pseudo_sum(protocol, end - start))
+    if protocol == UDP:
+        set_word(stack.frame, start + 4, end - start)
     if dice.chance(0.2):
-        frame += dice.randbytes(dice.randint(1, 40))
-    return _request(dice, frame, start, offset, name, "TCP" if protocol == 6 else "UDP")
+        stack.frame += dice.randbytes(dice.randint(1, 40))
+    return _request(dice, stack.frame, start, offset, *notes, "TCP" if protocol == TCP else "UDP")
+
+
+def crc32c(dice, bounds):
+    """SCTP with its CRC32c; and what looks like it but is not, so that an ordinary sum is made."""
+    notes = []
+    path = dice.weighted(((PLAIN, 9), (IPIP, 1)))
+    protocol = dice.weighted(((SCTP, 9), (dice.choice((TCP, UDP, 136)), 1)))
+    stack = headers(dice, notes, protocol, path)
+    stack.frame += dice.weighted(((dice.randbytes(dice.randint(0, bounds.budget)), 4), (bytes(dice.randint(0, 40)), 1)))
+    stack.set_lengths(len(stack.frame))
+    ip = stack.ips[0]
+    twist = dice.weighted((
+        ("SCTP", 8),
+        ("csum_start near", 1),
+        ("another offset", 1),
+        ("a header contradicts", 1),
+        ("ends early", 1),
+        ("field at the end", 1),
+    ))
+    start, offset = stack.l4, CRC_OFFSET
+    if twist == "csum_start near":
+        start = dice.near(start, 4)
+    elif twist == "another offset":
+        offset = dice.choice((6, 7, 9, 10, 16))
+    elif twist == "a header contradicts":
+        stack.frame[dice.choice((ip.at, ip.at + 6, ip.at + 9, ip.at - 2))] ^= 1 << dice.randrange(8)
+    elif twist == "ends early":
+        del stack.frame[dice.randint(1, len(stack.frame)) :]
+    elif twist == "field at the end":
+        del stack.frame[start + offset + dice.randint(1, 5) :]
+    return _request(dice, stack.frame, start, offset, *notes, f"IPv{ip.version}", twist)
 
 
 def anywhere(dice, bounds):

@@ -1,8 +1,8 @@
-"""Headers as bytes. Every number here stands for itself: nothing is shared with the model or the gateware."""
+"""Bytes, words and sums. Every number here stands for itself: nothing is shared with the model or the gateware."""
 
 from struct import pack
 
-__all__ = ["ethernet", "ipv4", "ones_sum", "pseudo_header", "set_word", "tcp", "udp"]
+__all__ = ["ip_id", "ones_sum", "pseudo_header", "sctp", "set_word", "tcp", "udp"]
 
 
 def ones_sum(data):
@@ -17,24 +17,18 @@ def set_word(frame, at, value):
 
 
 def pseudo_header(addresses, protocol, length):
-    """IPv4's pseudo-header: 8 bytes of addresses, the protocol, 16 bits of length."""
-    return addresses + pack(">HH", protocol, length & 0xFFFF)
+    """What a transport checksum covers beside the packet: 8 or 32 bytes of addresses, the protocol, the length."""
+    return addresses + pack(">HI", protocol, length)
 
 
-def ethernet(dice, ethertype, tags=()):
-    """Random addresses, any 802.1Q-like tags as ``(TPID, TCI)``, and the EtherType."""
-    return dice.randbytes(12) + b"".join(pack(">HH", *tag) for tag in tags) + pack(">H", ethertype)
-
-
-def ipv4(dice, protocol, length, *, options=0, fragment=0x4000):
-    """An IPv4 header in front of ``length`` bytes; its checksum is right, 0 or garbage. ``options`` is bytes of options, random."""
-    ihl = 20 + options
-    ip_id = dice.weighted(((dice.getrandbits(16), 3), (0x10000 - dice.randint(1, 12), 2), (0, 1)))
-    header = bytearray(pack(">BBHHHBBH", 0x40 | ihl // 4, dice.getrandbits(8), (ihl + length) & 0xFFFF, ip_id, fragment, 64, protocol, 0))
-    header += dice.randbytes(8 + options)
-    checksum = dice.weighted(((0xFFFF - ones_sum(header), 2), (0, 1), (dice.getrandbits(16), 1)))
-    set_word(header, 10, checksum)
-    return header
+def ip_id(dice):
+    """An IPv4 identification, often near its wrap or that of 15 bits."""
+    return dice.weighted((
+        (dice.getrandbits(16), 3),
+        (0x10000 - dice.randint(1, 12), 2),
+        (0x8000 - dice.randint(1, 12), 1),
+        (0, 1),
+    ))
 
 
 def tcp(dice, *, options=0, flags=None):
@@ -54,3 +48,8 @@ def tcp(dice, *, options=0, flags=None):
 def udp(dice, length):
     """A UDP header in front of ``length`` bytes, with checksum 0."""
     return bytearray(dice.randbytes(4) + pack(">HH", (8 + length) & 0xFFFF, 0))
+
+
+def sctp(dice):
+    """An SCTP common header; what stands in its checksum is anything, for it is taken as 0."""
+    return bytearray(dice.randbytes(8) + dice.choice((bytes(4), dice.randbytes(4))))
