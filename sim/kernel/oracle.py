@@ -3,6 +3,9 @@
 Two TAP devices stand in a network namespace of their own. A frame written to the first with its ``virtio_net_hdr`` is redirected to the
 second, which grants no offload, so the kernel has to do all of them before the frames can be read there. The namespace has no name and
 no process: it lives as long as the two open devices, and is gone when they close, even if the process is killed.
+
+UDP tunnels need Linux 6.17 or later: before, the header has no bits for them, and the kernel refuses such requests. The second device speaks no
+``virtio_net_hdr``: a tunnel's frame that was not cut keeps its type inside the kernel, and a device that speaks it would refuse to show that frame.
 """
 
 import ctypes
@@ -59,6 +62,8 @@ class KernelOracle:
 
     def __init__(self) -> None:
         self._in = self._out = -1
+        self._asked = 0
+        self._buffer = bytearray(_READ_BYTES)
         self._failure: Exception | None = None
         # A network namespace belongs to a thread: the caller's own is never left.
         worker = threading.Thread(target=self._open)
@@ -82,17 +87,32 @@ class KernelOracle:
         self._in = self._out = -1
 
     def cut(self, requests: Iterable[tuple[VirtioNetHdr, bytes]]) -> list[list[bytes] | None]:
-        """What the kernel sends for each request: its wire frames in order, ``[]`` where it drops, ``None`` where it refuses (EINVAL)."""
-        return [self._cut(number, header, frame) for number, (header, frame) in enumerate(requests)]
+        """What the kernel sends for each request, as :meth:`ask` gives it."""
+        return [self.ask(header.pack(_VNET_HDR_BYTES), frame) for header, frame in requests]
 
-    def _cut(self, number: int, header: VirtioNetHdr, frame: bytes) -> list[bytes] | None:
+    def ask(self, header: bytes, frame: bytes) -> list[bytes] | None:
+        """What the kernel sends for one request.
+
+        Parameters
+        ----------
+        header : bytes
+            A ``virtio_net_hdr`` of up to 24 bytes, little-endian. ``hdr_len``, which Linux holds against the frame, is taken as given.
+        frame : bytes
+            From its Ethernet header on.
+
+        Returns
+        -------
+        list of bytes or None
+            The wire frames in order, ``[]`` where the kernel drops, ``None`` where it refuses (EINVAL).
+        """
         try:
-            os.write(self._in, header.pack(_VNET_HDR_BYTES) + frame)
+            os.write(self._in, header.ljust(_VNET_HDR_BYTES, b"\0") + frame)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
             return None
-        sentinel = _SENTINEL + struct.pack("!Q", number)
+        self._asked += 1
+        sentinel = _SENTINEL + struct.pack("!Q", self._asked)
         os.write(self._in, bytes(_VNET_HDR_BYTES) + sentinel)
         frames = []
         while (seen := self._read()) != sentinel:
@@ -102,7 +122,7 @@ class KernelOracle:
     def _read(self) -> bytes:
         while True:
             try:
-                return os.read(self._out, _READ_BYTES)[_VNET_HDR_BYTES:]
+                return bytes(memoryview(self._buffer)[: os.readv(self._out, (self._buffer,))])
             except BlockingIOError:
                 if not select.select([self._out], [], [], _SETTLE_SECONDS)[0]:
                     raise TimeoutError(f"The kernel has sent nothing for {_SETTLE_SECONDS:g} seconds") from None
@@ -116,7 +136,9 @@ class KernelOracle:
                 knob = Path(f"/proc/sys/net/ipv6/conf/{scope}/disable_ipv6")
                 if knob.exists():
                     knob.write_text("1")
-            self._in = _tap(_IN)
+            self._in = _tap(_IN, _IFF_VNET_HDR)
+            fcntl.ioctl(self._in, _TUNSETVNETHDRSZ, struct.pack("i", _VNET_HDR_BYTES))
+            fcntl.ioctl(self._in, _TUNSETVNETLE, struct.pack("i", 1))
             self._out = _tap(_OUT)
             fcntl.ioctl(self._out, _TUNSETOFFLOAD, 0)
             for command in _SETUP:
@@ -136,13 +158,11 @@ def unavailable() -> str | None:
     return None
 
 
-def _tap(name: str) -> int:
+def _tap(name: str, flags: int = 0) -> int:
     """Make a TAP device in the calling thread's namespace; its file descriptor owns it."""
     fd = os.open("/dev/net/tun", os.O_RDWR)
     try:
-        fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI | _IFF_VNET_HDR))
-        fcntl.ioctl(fd, _TUNSETVNETHDRSZ, struct.pack("i", _VNET_HDR_BYTES))
-        fcntl.ioctl(fd, _TUNSETVNETLE, struct.pack("i", 1))
+        fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TAP | _IFF_NO_PI | flags))
     except OSError:
         os.close(fd)
         raise
