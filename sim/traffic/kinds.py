@@ -14,6 +14,7 @@ KINDS = {
     "ipip": (4, segment.ipip),
     "segment-zero-sum": (5, segment.zero_sum),
     "segment-limit": (1, segment.at_limit),
+    "segment-long-header": (1.5, segment.long_headers),
     "segment-refused": (12, faults.refused),
     "segment-fuzzed": (6, segment.fuzzed),
     "other-type": (3, segment.other_type),

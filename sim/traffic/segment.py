@@ -6,7 +6,21 @@ from .draft import Draft
 from .frames import ones_sum, set_word
 from .shapes import GRE, IPIP, PLAIN, TCP, UDP, UDP_TUNNEL, headers
 
-__all__ = ["any_of", "at_limit", "fuzzed", "gre", "ipip", "other_type", "tso", "tso6", "udp_tunnel", "ufo", "uso", "zero_sum"]
+__all__ = [
+    "any_of",
+    "at_limit",
+    "fuzzed",
+    "gre",
+    "ipip",
+    "long_headers",
+    "other_type",
+    "tso",
+    "tso6",
+    "udp_tunnel",
+    "ufo",
+    "uso",
+    "zero_sum",
+]
 
 NEEDS_CSUM, DATA_VALID, UDP_TUNNEL_CSUM = 1, 2, 8
 TCPV4, UFO, TCPV6, UDP_L4 = 1, 3, 4, 5
@@ -63,6 +77,18 @@ def at_limit(dice, bounds):
     gso, payload = dice.weighted((((fits, fits + dice.randint(1, 60)), 2), ((fits + dice.randint(1, 9000), fits), 1), ((fits, fits), 1)))
     draft.notes.append(f"wire frame mtu_max{over:+d}")
     return finish(dice, draft, payload, gso)
+
+
+def long_headers(dice, bounds):
+    """Headers of about 256 bytes, which is all that there is room for, by many tags; a tag more may come in."""
+    gso_type = dice.choice((TCPV4, TCPV6, UDP_L4, UFO))
+    draft = headed(dice, gso_type, PLAIN if gso_type == UFO else dice.choice((PLAIN, UDP_TUNNEL, GRE, IPIP)))
+    tags = max(0, 256 + dice.randint(-8, 8) - draft.payload) // 4
+    draft.insert(12, b"".join(pack(">HH", dice.choice((0x8100, 0x88A8)), dice.getrandbits(16)) for _ in range(tags)))
+    if draft.outer_th_offset:
+        draft.outer_th_offset, draft.inner_nh_offset = draft.stack.outer_udp, draft.stack.ips[1].at
+    draft.notes.append(f"headers of {draft.payload} bytes")
+    return _sized(dice, bounds, draft)
 
 
 def zero_sum(dice, bounds):
