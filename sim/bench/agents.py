@@ -5,9 +5,19 @@ import random
 from cocotb.types import LogicArray
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
-__all__ = ["PATTERNS", "RequestSource", "WireSink", "pauses"]
+__all__ = ["CFG", "PATTERNS", "RequestSource", "WireSink", "pauses"]
 
-TUSER_BITS = 160
+CFG = {
+    "cfg_auto": lambda case: case.auto,
+    "cfg_mtu": lambda case: case.mtu,
+    "cfg_disable": lambda case: case.disable,
+    "cfg_tcp_clear_first": lambda case: case.tcp_clear[0],
+    "cfg_tcp_clear_middle": lambda case: case.tcp_clear[1],
+    "cfg_tcp_clear_last": lambda case: case.tcp_clear[2],
+    "cfg_id_mode": lambda case: case.id_mode,
+    "cfg_uso_size": lambda case: case.uso_size,
+}
+"""The configuration inputs that are sampled with a frame's first beat, and what a case says for each."""
 
 
 def pauses(pattern, seed):
@@ -31,10 +41,18 @@ PATTERNS = {
 
 
 class _Sidebands:
-    """``s_axis_tuser`` and the cfg inputs as one signal, tuser lowest, for they are all sampled with a frame's first beat."""
+    """``s_axis_tuser`` and the inputs of :data:`CFG` as one signal, tuser lowest, for they are all sampled with a frame's first beat."""
 
     def __init__(self, dut):
-        self._parts = [dut.s_axis_tuser, dut.cfg_auto, dut.cfg_mtu]
+        self._parts = [dut.s_axis_tuser, *(getattr(dut, name) for name in CFG)]
+
+    def of(self, case):
+        """What the signal is with a case."""
+        value, shift = case.tuser, len(self._parts[0])
+        for part, read in zip(self._parts[1:], CFG.values(), strict=True):
+            value |= read(case) << shift
+            shift += len(part)
+        return value
 
     def __len__(self):
         return sum(map(len, self._parts))
@@ -75,9 +93,9 @@ class RequestSource(AxiStreamSource):
         noise = self._rng.randbytes
         length, lanes = len(case.frame), self.byte_lanes
         padding = -length % lanes
-        sidebands = [case.tuser | case.auto << TUSER_BITS | case.mtu << TUSER_BITS + 1] * lanes
+        sidebands = [self.bus.tuser.of(case)] * lanes
         for _ in range(lanes, length, lanes):
-            sidebands += [int.from_bytes(noise(len(self.bus.tuser) // 8), "little")] * lanes
+            sidebands += [self._rng.getrandbits(len(self.bus.tuser))] * lanes
         keep = [*(keep or [1] * length), *[0] * padding]
         await self.send(AxiStreamFrame(case.frame + noise(padding), tkeep=keep, tuser=sidebands))
 
@@ -89,9 +107,10 @@ class WireSink(AxiStreamSink):
         super().__init__(AxiStreamBus.from_prefix(dut, "m_axis"), clock, reset)
 
     def take(self):
-        """The frames that are whole, as a list of bytes, oldest first."""
+        """The frames that are whole, oldest first, each as ``(bytes, user bits)``; no user bits are 0."""
         frames = []
         while not self.empty():
             frame = self.recv_nowait(compact=False)
-            frames.append(bytes(byte for byte, kept in zip(frame.tdata, frame.tkeep, strict=True) if kept))
+            data = bytes(byte for byte, kept in zip(frame.tdata, frame.tkeep, strict=True) if kept)
+            frames.append((data, int(frame.tuser[0]) if hasattr(self.bus, "tuser") else 0))
         return frames

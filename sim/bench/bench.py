@@ -9,9 +9,9 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, Timer
 
-from .agents import RequestSource, WireSink, pauses
+from .agents import CFG, RequestSource, WireSink, pauses
 from .rules import StreamRules
-from .scoreboard import Scoreboard, answer
+from .scoreboard import Answers, Scoreboard
 from .simulate import SETTINGS
 
 __all__ = ["Bench", "settings"]
@@ -36,7 +36,7 @@ class Bench:
     seed : int or str
         Of the pauses and the noise on unused lanes.
     expect : callable, optional
-        From a case to ``(wire frames, drop reason or None)``; by default the golden model's answer.
+        From a case to ``(wire frames, drop reason or None)``; by default the golden model's answers, from the first after each reset.
     idle, backpressure : str
         Names in :data:`bench.agents.PATTERNS`.
     """
@@ -44,7 +44,8 @@ class Bench:
     def __init__(self, dut, *, seed, expect=None, idle="never", backpressure="never"):
         logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.ERROR)  # the agents print every frame, an item a byte
         self.dut = dut
-        self.expect = expect or (lambda case: answer(case, settings().get("mtu_max", 9216)))
+        self._expect = expect
+        self._answers = self._fresh_answers()
         self._sending = None
         self._configure(dut)
         self.source = RequestSource(dut, dut.clk, dut.rst, seed)
@@ -64,10 +65,15 @@ class Bench:
 
     @staticmethod
     def _configure(dut):
-        """All-zero is the default of every cfg input; two of them are the source's."""
+        """All-zero is the default of every cfg input; most are the source's, and the seed of fragments holds."""
         for name in dir(dut):
-            if name.startswith("cfg_") and name not in ("cfg_auto", "cfg_mtu"):
-                getattr(dut, name).value = 0
+            if name.startswith("cfg_") and name not in CFG:
+                getattr(dut, name).value = settings().get("frag_seed", 0) if name == "cfg_frag_seed" else 0
+
+    def _fresh_answers(self):
+        """Since a reset: the identifications of IPv6 fragments begin anew."""
+        engine = {name: value for name, value in settings().items() if name in ("mtu_max", "ufo_order", "frag_seed")}
+        return self._expect or Answers(**engine)
 
     def pause(self, *, idle="never", backpressure="never"):
         """Stall the source and the sink by other patterns from now on."""
@@ -84,6 +90,7 @@ class Bench:
         self.source.clear()
         self.sink.clear()
         self.board = Scoreboard()
+        self._answers = self._fresh_answers()
         self.strobes.clear()
         self.sent = 0
         self.dut.rst.value = 0
@@ -110,8 +117,8 @@ class Bench:
             moved = (self.beats_in, self.rules.beats)
             await Timer(QUIET_CLOCKS * CLOCK_NS, "ns")
             self.rules.check()
-            for frame in self.sink.take():
-                self.board.receive(frame)
+            for frame, user in self.sink.take():
+                self.board.receive(frame, user)
         assert sending.done() and self.source.idle(), f"The design takes no more beats, at request {self.current}"
         self.board.finish()
         drops = {name.removeprefix("stat_drop_"): count for name, count in self.strobes.items() if name.startswith("stat_drop_") and count}
@@ -129,7 +136,8 @@ class Bench:
         for index, case in enumerate(cases):
             self.current = f"{self.number} ({case.note})"
             self.number += 1
-            self.board.expect(f"request {self.current}", *self.expect(case))
+            frames, dropped = self._answers(case)
+            self.board.expect(f"request {self.current}", frames, dropped, user=case.user)
             self.sent += 1
             await self.source.send_case(case, keeps.get(index))
 

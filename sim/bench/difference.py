@@ -3,6 +3,7 @@
 __all__ = ["difference"]
 
 FIELDS = {
+    "ipv6": (("version/class/flow", 0, 4), ("payload length", 4, 6), ("next header", 6, 7), ("hop limit", 7, 8)),
     "ip": (("version/ihl", 0, 1), ("total length", 2, 4), ("id", 4, 6), ("fragment", 6, 8), ("ttl", 8, 9), ("checksum", 10, 12)),
     "tcp": (("seq", 4, 8), ("ack", 8, 12), ("offset/flags", 12, 14), ("checksum", 16, 18), ("urgent", 18, 20)),
     "udp": (("length", 4, 6), ("checksum", 6, 8)),
@@ -32,10 +33,13 @@ def difference(expected, actual):
 
 def _fields(frame):
     """The fields that this frame has, at their offsets."""
-    l3 = 18 if frame[12:14] == b"\x81\x00" else 14
-    if frame[l3 - 2 : l3] != b"\x08\x00" or len(frame) < l3 + 20:
+    l3 = 14
+    while frame[l3 - 2 : l3] in (b"\x81\x00", b"\x88\xa8"):
+        l3 += 4
+    known = {b"\x08\x00": ("ip", 9, 4 * (frame[l3] & 15)), b"\x86\xdd": ("ipv6", 6, 40)} if len(frame) >= l3 + 40 else {}
+    if frame[l3 - 2 : l3] not in known:
         return
-    transport = {6: "tcp", 17: "udp"}.get(frame[l3 + 9])
-    for layer, base in (("ip", l3), (transport, l3 + 4 * (frame[l3] & 15))):
+    network, protocol, length = known[frame[l3 - 2 : l3]]
+    for layer, base in ((network, l3), ({6: "tcp", 17: "udp"}.get(frame[l3 + protocol]), l3 + length)):
         for name, start, end in FIELDS.get(layer, ()):
             yield f"{layer} {name}", base + start, base + end

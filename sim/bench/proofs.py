@@ -18,6 +18,7 @@ ONE_BYTE = Case(frame=b"1", vnet_hdr=bytes(10), frame_len=0, auto=False, mtu=0, 
 
 MESSAGES = {
     "a bit": "segment 0 of 1",
+    "user": "segment 0 of 1",
     "lost": ("segment 0 of 1", "1 frames did not come out"),
     "counted": "Counted drops {'bad_request': 31}",
 }
@@ -25,7 +26,8 @@ MESSAGES = {
 
 
 def cases(dut, count, start=0):
-    return requests(settings()["seed"], count, width=len(dut.s_axis_tdata), size="small", jumbo=0, kinds=SHORT, start=start)
+    shape = {"width": len(dut.s_axis_tdata), "user_width": len(dut.m_axis_tuser)}
+    return requests(settings()["seed"], count, **shape, size="small", jumbo=0, kinds=SHORT, start=start)
 
 
 def bench(dut, **options):

@@ -8,10 +8,11 @@ __all__ = ["RULES", "BrokenRule", "StreamRules"]
 RULES = {
     "known": "no signal is X or Z where it means something",
     "held": "valid is not withdrawn before it was taken",
-    "stable": "data, keep and last do not change while they wait",
+    "stable": "data, keep, last and user do not change while they wait",
     "contiguous": "keep begins in lane 0 and has no hole",
     "full": "every beat but a frame's last is full, and the last is not empty",
     "zero": "lanes that keep leaves out are 0",
+    "one user": "user is the same on every beat of a frame",
     "no pause": "once a frame has begun, valid stays until its last beat was taken",
 }
 
@@ -34,6 +35,8 @@ class StreamRules:
 
     def __init__(self, dut, prefix, clock, reset):
         self._signals = {name: getattr(dut, f"{prefix}_t{name}") for name in ("valid", "ready", "data", "keep", "last")}
+        if hasattr(dut, f"{prefix}_tuser"):
+            self._signals["user"] = getattr(dut, f"{prefix}_tuser")
         self._clock, self._reset = clock, reset
         self.broken = []
         self.beats = 0
@@ -48,7 +51,7 @@ class StreamRules:
     async def _watch(self):
         edge = RisingEdge(self._clock)
         valid, ready = self._signals["valid"], self._signals["ready"]
-        waiting, inside = None, False  # the beat that was shown and not taken; whether a frame has begun
+        waiting, inside = None, False  # the beat that was shown and not taken; the first beat of a frame that has begun
         while True:
             await edge
             self.clocks += 1
@@ -70,19 +73,23 @@ class StreamRules:
                     self._break("stable", f"{waiting} became {beat}")
                 if waiting is None and beat is not None:
                     self._judge(*beat)
+                    if inside and inside[3] != beat[3]:
+                        self._break("one user", f"user was {inside[3]:x} and is {beat[3]:x}")
                 taken = handshake[1] == "1"
                 self.beats += taken
                 waiting = None if taken else beat
-                inside = not (taken and beat is not None and beat[2])
+                if beat is not None:
+                    inside = False if taken and beat[2] else inside or beat
 
     def _beat(self):
         try:
-            return tuple(int(self._signals[name].value) for name in ("data", "keep", "last"))
+            beat = tuple(int(self._signals[name].value) for name in ("data", "keep", "last"))
+            return *beat, int(self._signals["user"].value) if "user" in self._signals else 0
         except ValueError:
-            self._break("known", "a bit of data, keep or last is not 0 or 1")
+            self._break("known", "a bit of data, keep, last or user is not 0 or 1")
             return None
 
-    def _judge(self, data, keep, last):
+    def _judge(self, data, keep, last, user):
         lanes = len(self._signals["keep"])
         if keep & keep + 1:
             self._break("contiguous", f"keep is {keep:0{lanes}b}")

@@ -6,10 +6,15 @@ from amaranth.lib.wiring import In, Out
 
 __all__ = ["FAULTS", "StandIn"]
 
-FAULTS = ("none", "held", "stable", "contiguous", "full", "zero", "no pause", "a bit", "lost", "counted")
+FAULTS = ("none", "held", "stable", "contiguous", "full", "zero", "no pause", "one user", "a bit", "lost", "counted", "user")
 """Value by value of the ``fault`` input: the rule of :data:`bench.rules.RULES` that breaks, or what goes wrong in the frames."""
 
 DEPTH_BEATS = 1024
+USER_WIDTH = 5
+CFG = {
+    **{"cfg_auto": 1, "cfg_mtu": 16, "cfg_disable": 16, "cfg_id_mode": 2, "cfg_uso_size": 16, "cfg_frag_seed": 32},
+    **{f"cfg_tcp_clear_{place}": 12 for place in ("first", "middle", "last")},
+}
 
 
 class StandIn(wiring.Component):
@@ -19,6 +24,8 @@ class StandIn(wiring.Component):
     ----------
     width : int
         Bus width in bits.
+    user_width : int
+        User bits, which leave with the frame.
 
     Members
     -------
@@ -27,18 +34,20 @@ class StandIn(wiring.Component):
         An index into :data:`FAULTS`.
     """
 
-    def __init__(self, width):
-        self._beat = data.StructLayout({"data": width, "keep": width // 8, "last": 1})
+    def __init__(self, width, user_width=USER_WIDTH):
+        self._beat = data.StructLayout({"data": width, "keep": width // 8, "last": 1, "user": user_width})
         super().__init__({
             **{
                 f"s_axis_t{name}": In(bits)
-                for name, bits in (("data", width), ("keep", width // 8), ("valid", 1), ("last", 1), ("user", 160))
+                for name, bits in (("data", width), ("keep", width // 8), ("valid", 1), ("last", 1), ("user", 160 + user_width))
             },
-            **{f"m_axis_t{name}": Out(bits) for name, bits in (("data", width), ("keep", width // 8), ("valid", 1), ("last", 1))},
+            **{
+                f"m_axis_t{name}": Out(bits)
+                for name, bits in (("data", width), ("keep", width // 8), ("valid", 1), ("last", 1), ("user", user_width))
+            },
             "s_axis_tready": Out(1),
             "m_axis_tready": In(1),
-            "cfg_auto": In(1),
-            "cfg_mtu": In(16),
+            **{name: In(bits) for name, bits in CFG.items()},
             "stat_frame": Out(1),
             "stat_segment": Out(1),
             "stat_drop_bad_request": Out(1),
@@ -51,8 +60,11 @@ class StandIn(wiring.Component):
         lanes = self._beat["keep"].width
         told = {name: self.fault == number for number, name in enumerate(FAULTS)}
 
-        came = Signal(self._beat)
+        came, began, user = Signal(self._beat), Signal(), Signal(self._beat["user"].width)
+        with m.If(store.w_en & store.w_rdy):
+            m.d.sync += [began.eq(~came.last), user.eq(came.user)]
         m.d.comb += [
+            came.user.eq(Mux(began, user, self.s_axis_tuser[160:])),  # as it stood with the first beat
             came.keep.eq(self.s_axis_tkeep),
             came.last.eq(self.s_axis_tlast),
             *(came.data[8 * n : 8 * n + 8].eq(Mux(self.s_axis_tkeep[n], self.s_axis_tdata[8 * n : 8 * n + 8], 0)) for n in range(lanes)),
@@ -79,6 +91,7 @@ class StandIn(wiring.Component):
             self.m_axis_tdata.eq(shown.data),
             self.m_axis_tkeep.eq(shown.keep),
             self.m_axis_tlast.eq(shown.last),
+            self.m_axis_tuser.eq(shown.user),
             store.r_en.eq(self.m_axis_tvalid & self.m_axis_tready | lose),
             self.stat_frame.eq(entered),
             self.stat_segment.eq(left),
@@ -96,6 +109,10 @@ class StandIn(wiring.Component):
             m.d.comb += self.m_axis_tkeep[-1].eq(0)
         with m.If(told["zero"] & ~shown.keep[-1]):
             m.d.comb += self.m_axis_tdata[-8:].eq(0x5A)
+        with m.If(told["one user"] & inside):
+            m.d.comb += self.m_axis_tuser.eq(~shown.user)
+        with m.If(told["user"]):
+            m.d.comb += self.m_axis_tuser.eq(~shown.user)
         with m.If(told["a bit"] & shown.last):
             m.d.comb += self.m_axis_tdata[0].eq(~shown.data[0])
         return m

@@ -20,27 +20,46 @@ DIRECTED = (
     "a_reset_in_mid_frame_leaves_no_trace",
 )
 
-engine = functools.cache(lambda width: generate(Config(width=width)))
+OPTIONS = {
+    32: {"user_width": 1},
+    64: {},
+    128: {"user_width": 33, "ufo_order": "first"},
+    256: {"ufo_order": "first"},
+    512: {"user_width": 64},
+}
+"""What else each engine is built with."""
+
+
+@functools.cache
+def engine(width):
+    return generate(Config(width=width, **OPTIONS[width]))
+
+
+def chosen(width, seed, **others):
+    """The settings of a run on :func:`engine`."""
+    return {"seed": seed, "ufo_order": OPTIONS[width].get("ufo_order", "last"), "frag_seed": seed & 0xFFFF_FFFF, **others}
+
+
 needs_icarus = pytest.mark.skipif(not have_icarus(), reason="Icarus Verilog is not installed")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_random_requests_agree_with_the_model(width, seed):
-    settings = {"seed": seed, "count": REQUESTS}
+    settings = chosen(width, seed, count=REQUESTS)
     tests = ["random_requests_agree_with_the_model"]
     run("bench.offcut_tx", verilog=engine(width), top=TOP, tests=tests, settings=settings, name=f"random-{width}")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_directed_frames_stalls_resets_and_broken_keeps(width, seed):
-    run("bench.offcut_tx", verilog=engine(width), top=TOP, tests=DIRECTED, settings={"seed": seed}, name=f"directed-{width}")
+    run("bench.offcut_tx", verilog=engine(width), top=TOP, tests=DIRECTED, settings=chosen(width, seed), name=f"directed-{width}")
 
 
 @needs_icarus
 @pytest.mark.parametrize("width", (32, 512))
 def test_nothing_is_unknown_after_reset_in_a_second_simulator(width, seed):
     verilog = without_power_up(engine(width))
-    settings = {"seed": seed, "count": 40}
+    settings = chosen(width, seed, count=40)
     tests = ["every_output_is_known_after_reset"]
     run("bench.offcut_tx", verilog=verilog, top=TOP, tests=tests, simulator="icarus", settings=settings, name=f"known-{width}")
 
@@ -49,6 +68,6 @@ def test_nothing_is_unknown_after_reset_in_a_second_simulator(width, seed):
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("width", WIDTHS)
 def test_many_random_requests_of_every_size_agree_with_the_model(width, seed):
-    settings = {"seed": seed, "count": REQUESTS_LONG, "size": "full", "jumbo": 0.002}
+    settings = chosen(width, seed, count=REQUESTS_LONG, size="full", jumbo=0.002)
     tests = ["random_requests_agree_with_the_model"]
     run("bench.offcut_tx", verilog=engine(width), top=TOP, tests=tests, settings=settings, name=f"random-long-{width}")
