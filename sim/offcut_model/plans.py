@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from .checksum import invert, never_zero, ones_sum
-from .layers import Layer, Piece
+from .crc32c import crc32c
+from .headers import ETHERTYPE_VLAN, Ethernet
+from .layers import Patch, Piece
 from .refused import Refused
 
-__all__ = ["Cut", "Fill", "Plan", "Whole"]
-
-_FIELD_BYTES = 2
+__all__ = ["CrcFill", "Cut", "Fill", "Plan", "Tagged", "Whole"]
 
 
 class Plan(Protocol):
     """How to make wire frames of one frame."""
+
+    @property
+    def growth(self) -> int:
+        """By how many bytes the headers leave longer than they came."""
 
     def longest(self, frame_bytes: int) -> int:
         """The length of the longest wire frame, if the frame has ``frame_bytes``."""
@@ -27,7 +31,7 @@ class Plan(Protocol):
 
 
 class Fill(NamedTuple):
-    """One checksum to write into a frame that leaves whole. Offsets in bytes from the frame's first.
+    """One checksum to write into a frame. Offsets in bytes from the frame's first.
 
     The sum covers the bytes from ``start`` to ``end`` (None: the frame's end). With ``initial`` None the field's own value is part of it,
     as ``skb_checksum_help`` has it; else it counts as 0 and ``initial`` is added.
@@ -39,12 +43,43 @@ class Fill(NamedTuple):
     initial: int | None = None
     may_be_zero: bool = False
 
+    def complete(self, wire: bytearray) -> None:
+        """Write it."""
+        field = _field(wire, self.field, 2)
+        if self.initial is not None:
+            wire[field] = bytes(2)
+        check = invert((self.initial or 0) + ones_sum(wire[self.start : self.end]))
+        wire[field] = (check if self.may_be_zero else never_zero(check)).to_bytes(2, "big")
+
+
+class CrcFill(NamedTuple):
+    """The CRC32c of all from byte ``start`` on, with its ``field`` taken as 0."""
+
+    start: int
+    field: int
+
+    def complete(self, wire: bytearray) -> None:
+        """Write it."""
+        field = _field(wire, self.field, 4)
+        wire[field] = bytes(4)
+        wire[field] = crc32c(wire[self.start :]).to_bytes(4, "little")
+
+
+def _field(wire: bytearray, start: int, size: int) -> slice:
+    if start + size > len(wire):
+        raise Refused("bad_request", f"the checksum field at byte {start} does not lie inside the frame of {len(wire)} bytes")
+    return slice(start, start + size)
+
 
 @dataclass(frozen=True, slots=True)
 class Whole:
     """The frame leaves as it came but for its checksums."""
 
-    fills: tuple[Fill, ...] = ()
+    fills: tuple[Fill | CrcFill, ...] = ()
+
+    @property
+    def growth(self) -> int:
+        return 0
 
     def longest(self, frame_bytes: int) -> int:
         return frame_bytes
@@ -54,7 +89,7 @@ class Whole:
             return [frame]
         wire = bytearray(frame)
         for fill in self.fills:
-            _complete(wire, fill)
+            fill.complete(wire)
         return [bytes(wire)]
 
     def left(self, frame: bytes, limit: int) -> tuple[bytes, ...]:
@@ -63,48 +98,85 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The payload, from byte ``payload`` to byte ``end`` (None: the frame's end), is cut every ``gso_size`` bytes.
+    """The payload, from byte ``payload`` to byte ``end`` (None: the frame's end), is cut every ``size`` bytes.
 
-    The headers before it, as ``layers`` change them, stand in front of each piece. The payload is longer than ``gso_size``: else there is
-    nothing to cut.
+    ``header``, as the ``patches`` change it one after the other, stands in front of each piece. Where nobody told how long the payload is
+    it may turn out to be a single piece, or an empty one.
+
+    Fragments have an ``ufo_order``, and a checksum in the first piece that covers them all: ``fill``, unless there is none. "last" lets
+    that piece leave behind the others; with "first" all of them wait for the last one.
     """
 
     payload: int
     end: int | None
-    gso_size: int
-    layers: tuple[Layer, ...]
+    size: int
+    header: bytes
+    patches: tuple[Patch, ...]
+    ufo_order: str | None = None
+    fill: Fill | None = None
+
+    @property
+    def growth(self) -> int:
+        return len(self.header) - self.payload
 
     def longest(self, frame_bytes: int) -> int:
-        return self.payload + self.gso_size
+        end = frame_bytes if self.end is None else min(self.end, frame_bytes)
+        return len(self.header) + min(self.size, end - self.payload)
 
     def frames(self, frame: bytes) -> list[bytes]:
-        return list(self._segments(frame))
+        if self.fill is not None:
+            filled = bytearray(frame)
+            self.fill.complete(filled)
+            frame = bytes(filled)
+        segments = list(self._segments(frame))
+        return segments[1:] + segments[:1] if self.ufo_order == "last" else segments
 
     def left(self, frame: bytes, limit: int) -> tuple[bytes, ...]:
-        left = []
-        reach = self.payload
-        for segment in self._segments(frame[:limit]):
-            reach += len(segment) - self.payload
-            if reach < limit:
-                left.append(segment)
-        return tuple(left)
+        if self.end is not None and self.end < limit:
+            return tuple(self.frames(frame[:limit]))
+        if self.ufo_order == "first":
+            return ()
+        # The last of these pieces has nothing behind it, and the first of fragments waits for it.
+        segments = tuple(self._segments(frame[:limit]))[:-1]
+        return segments[1:] if self.ufo_order == "last" else segments
 
     def _segments(self, frame: bytes) -> Iterator[bytes]:
-        header = bytearray(frame[: self.payload])
+        header = bytearray(self.header)
         payload = frame[self.payload : self.end]
-        for number, offset in enumerate(range(0, len(payload), self.gso_size)):
-            piece = payload[offset : offset + self.gso_size]
-            cut = Piece(number, offset, len(piece), ones_sum(piece), offset + self.gso_size >= len(payload))
-            for layer in self.layers:
-                layer.patch(header, cut)
+        size = self.size
+        for number, offset in enumerate(range(0, len(payload) or 1, size)):
+            piece = payload[offset : offset + size]
+            cut = Piece(number, offset, len(piece), ones_sum(piece), offset + size >= len(payload))
+            for patch in self.patches:
+                patch(header, cut)
             yield bytes(header) + piece
 
 
-def _complete(wire: bytearray, fill: Fill) -> None:
-    field = slice(fill.field, fill.field + _FIELD_BYTES)
-    if field.stop > len(wire):
-        raise Refused("bad_request", f"the checksum field at byte {fill.field} does not lie inside the frame of {len(wire)} bytes")
-    if fill.initial is not None:
-        wire[field] = bytes(_FIELD_BYTES)
-    check = invert((fill.initial or 0) + ones_sum(wire[fill.start : fill.end]))
-    wire[field] = (check if fill.may_be_zero else never_zero(check)).to_bytes(_FIELD_BYTES, "big")
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """Another plan's wire frames, each with a tag behind its addresses."""
+
+    plan: Plan
+    tag: bytes
+
+    @classmethod
+    def with_tci(cls, plan: Plan, tci: int) -> "Tagged":
+        """Insert an 802.1Q tag with tag control information ``tci``."""
+        return cls(plan, ETHERTYPE_VLAN.to_bytes(2, "big") + tci.to_bytes(2, "big"))
+
+    @property
+    def growth(self) -> int:
+        return self.plan.growth + len(self.tag)
+
+    def longest(self, frame_bytes: int) -> int:
+        return self.plan.longest(frame_bytes) + len(self.tag)
+
+    def frames(self, frame: bytes) -> list[bytes]:
+        return [self._insert(wire) for wire in self.plan.frames(frame)]
+
+    def left(self, frame: bytes, limit: int) -> tuple[bytes, ...]:
+        return tuple(self._insert(wire) for wire in self.plan.left(frame, limit))
+
+    def _insert(self, wire: bytes) -> bytes:
+        at = Ethernet.TYPE.offset
+        return wire[:at] + self.tag + wire[at:]

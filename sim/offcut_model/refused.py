@@ -4,11 +4,12 @@ __all__ = ["REASONS", "Refused"]
 
 REASONS = {
     "truncated": "the frame ends inside the headers that its request needs",
+    "header_too_long": "the headers that its request needs do not fit into 256 bytes",
     "too_long": "a wire frame would exceed mtu_max",
     "too_big": "the frame is above the MTU and nothing says how to cut it",
     "bad_request": "the request asks for what does not exist",
     "bad_header": "the headers contradict the request",
-    "disabled": "the feature is not built in",
+    "disabled": "the feature is not built in, or switched off",
     "length_mismatch": "the frame's length is not the one that was told",
 }
 """Every reason the model has, named as the hardware's counters are. (``bad_keep`` is a fault of a bus, which the model does not have.)"""

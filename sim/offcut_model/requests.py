@@ -1,76 +1,103 @@
 """Frames that come with a request: segmentation, or one checksum."""
 
 from .checksum import ones_negative
-from .headers import PROTOCOL_TCP, Ipv4, Tcp
-from .layers import Ipv4Layer, TcpLayer, pseudo_sum
-from .options import CHECKSUM, TSO, Options
-from .plans import Cut, Fill, Plan, Whole
+from .cutting import cut_datagram, cut_payload, from_addresses
+from .headers import IP_VERSIONS, PROTOCOL_SCTP, Extension, Fragment, Sctp, Tcp, Udp, Vlan
+from .options import SCTP_CHECKSUM, Options
+from .plans import CrcFill, Fill, Plan, Whole
 from .refused import Refused
-from .vnet import GSO_ECN, GSO_TCPV4, GSO_TYPES, NEEDS_CSUM, VirtioNetHdr
-from .walk import Offsets, walk
+from .vnet import GSO_UDP, GSO_UDP_L4, UDP_TUNNEL_CSUM, VirtioNetHdr
+from .walk import HEADER_BYTES, Kind, Layer, Reader, Walked, declared_end, ip, link, walk
 
-__all__ = ["plan_checksum", "plan_segments"]
+__all__ = ["plan_checksum", "plan_segments", "walk_request"]
 
-_FEATURE_OF_TYPE = {GSO_TCPV4: TSO}
-_GSO_BY_FRAGS = 0xFFFF
-"""The ``gso_size`` that Linux keeps for itself (``include/linux/skbuff.h``) and refuses."""
+_USO_SEGMENTS = 128
+"""The most segments of one USO request (``UDP_MAX_SEGMENTS``)."""
+_LONGEST_DATAGRAM = 0xFFFF
+_CHECKSUM_FIELDS = {Kind.TCP: Tcp.CHECKSUM, Kind.UDP: Udp.CHECKSUM, Kind.UDP_TUNNEL: Udp.CHECKSUM}
 
 
-def plan_checksum(request: VirtioNetHdr, options: Options) -> Plan:
+def plan_checksum(frame: bytes, request: VirtioNetHdr, options: Options) -> Plan:
     """*Checksum only*: the sum from csum_start to the end of the frame, the field's own value included (``skb_checksum_help``).
 
-    0x0000 becomes 0xFFFF whatever the protocol.
+    0x0000 becomes 0xFFFF whatever the protocol. In SCTP it is a CRC32c instead (``skb_crc32c_csum_help``).
     """
-    if CHECKSUM not in options.features:
-        raise Refused("disabled", f"{CHECKSUM} is not built in")
-    return Whole((_partial(request),))
+    field = request.csum_start + request.csum_offset
+    if options.has(SCTP_CHECKSUM) and request.csum_offset == Sctp.CHECKSUM.offset and _is_sctp(frame, request.csum_start):
+        return Whole((CrcFill(request.csum_start, field),))
+    return Whole((Fill(request.csum_start, None, field),))
 
 
-def plan_segments(frame: bytes, request: VirtioNetHdr, options: Options) -> Plan:
-    """TCP segmentation as asked for by ``request``."""
-    _judge_request(request, options)
-    offsets = walk(frame, request)
-    told = len(frame) if options.frame_len is None else options.frame_len
-    pseudo = _pseudo_without_length(frame, request, offsets, told)
-    if (told or len(frame)) - offsets.payload <= request.gso_size:
-        # Exactly checksum only, unless the length is unknown and the one in the partial sum is not the frame's.
-        initial = pseudo + len(frame) - offsets.l4
-        return Whole((_partial(request)._replace(initial=initial),) if request.flags & NEEDS_CSUM else ())
-
-    headers = frame[: offsets.payload]
-    layers = (
-        TcpLayer(headers, offsets.l4, pseudo, options),
-        Ipv4Layer(headers, offsets.l3, offsets.l4),
-    )
-    return Cut(offsets.payload, None, request.gso_size, layers)
+def _is_sctp(frame: bytes, start: int) -> bool:
+    """Whether the headers end at byte ``start`` with SCTP behind them."""
+    reader = Reader(frame)
+    try:
+        ethertype, l3 = link(reader)
+        if ethertype not in IP_VERSIONS:
+            return False
+        version = IP_VERSIONS[ethertype]
+        return any((upper.protocol, upper.start) == (PROTOCOL_SCTP, start) for upper in ip(reader, l3, version))
+    except Refused:
+        return False
 
 
-def _judge_request(request: VirtioNetHdr, options: Options) -> None:
-    """What ``__virtio_net_hdr_to_skb`` refuses."""
-    if request.gso_type not in GSO_TYPES:
-        raise Refused("bad_request", f"there is no gso_type 0x{request.gso_type:02x}")
-    feature = _FEATURE_OF_TYPE.get(request.gso_type & ~GSO_ECN)
-    if feature not in options.features:
-        raise Refused("disabled", f"{feature or f'the feature for gso_type 0x{request.gso_type:02x}'} is not built in")
-    if request.gso_size in (0, _GSO_BY_FRAGS):
-        raise Refused("bad_request", f"gso_size must lie between 1 and {_GSO_BY_FRAGS - 1}, not {request.gso_size}")
-    if request.flags & NEEDS_CSUM and request.csum_offset != Tcp.CHECKSUM.offset:
-        raise Refused("bad_request", f"TCP has its checksum at byte {Tcp.CHECKSUM.offset}, not {request.csum_offset}")
+def plan_segments(frame: bytes, request: VirtioNetHdr, options: Options, told: int) -> Plan:
+    """Segmentation as asked for by ``request``, which has been judged; ``frame`` ends where it was told to end."""
+    walked = walk_request(frame, request, options, told)
+    is_fragmented = request.base == GSO_UDP
+    payload = walked.transport.start if is_fragmented else walked.transport.end
+    end = told or _declared(frame, walked)
+    if request.base == GSO_UDP_L4 and end - payload > _USO_SEGMENTS * request.gso_size:
+        raise Refused("bad_request", f"{end - payload} bytes of payload are more than {_USO_SEGMENTS} segments of {request.gso_size}")
+    if is_fragmented and end - payload > _LONGEST_DATAGRAM:
+        raise Refused("bad_request", f"a UDP datagram has at most {_LONGEST_DATAGRAM} bytes, not {end - payload}")
+
+    if end and end - payload <= request.gso_size:
+        return Whole((Fill(request.csum_start, None, request.csum_start + request.csum_offset),) if request.needs_csum else ())
+    if is_fragmented:
+        return cut_datagram(frame, walked, request.gso_size, options, length=end - payload)
+    outer_pseudo = None
+    if request.tunnel and request.flags & UDP_TUNNEL_CSUM:
+        outer_pseudo = _pseudo(frame, walked.outermost, walked.layers[1], end)
+    if not request.needs_csum:
+        pseudo = from_addresses(frame, walked.innermost, walked.transport)
+    elif request.base == GSO_UDP_L4:
+        udp = walked.transport.start
+        pseudo = Udp.CHECKSUM.of(frame, udp) + ones_negative(Udp.LENGTH.of(frame, udp))
+    else:
+        pseudo = _pseudo(frame, walked.innermost, walked.transport, end)
+    return cut_payload(frame, walked, request.gso_size, options, pseudo=pseudo, outer_pseudo=outer_pseudo)
 
 
-def _partial(request: VirtioNetHdr) -> Fill:
-    return Fill(request.csum_start, None, request.csum_start + request.csum_offset)
+def walk_request(frame: bytes, request: VirtioNetHdr, options: Options, told: int) -> Walked:
+    """Walk a segment request's headers, and see whether they can leave in front of each segment."""
+    walked = walk(frame, request, options, told)
+    is_fragmented = request.base == GSO_UDP
+    leaves = walked.transport.start if is_fragmented else walked.transport.end
+    if is_fragmented and walked.outermost.kind is Kind.IPV6:
+        leaves += Fragment.BYTES
+    if walked.is_jumbo:
+        leaves -= Extension.JUMBO_BYTES
+    if options.vlan_tci is not None:
+        leaves += Vlan.BYTES
+    if leaves > HEADER_BYTES:
+        raise Refused("header_too_long", f"the headers would leave with {leaves} bytes, and may have {HEADER_BYTES}")
+    if (is_fragmented or len(walked.layers) > 2) and not (told or _declared(frame, walked)):
+        raise Refused("bad_header", "nothing says how long the packet is")
+    return walked
 
 
-def _pseudo_without_length(frame: bytes, request: VirtioNetHdr, offsets: Offsets, told: int) -> int:
-    """The pseudo-header's sum but for the length.
+def _declared(frame: bytes, walked: Walked) -> int:
+    outermost = walked.outermost
+    return declared_end(frame, outermost.start, 4 if outermost.kind is Kind.IPV4 else 6)
 
-    With NEEDS_CSUM it stands in the checksum field, not inverted, with the super-frame's length L in it (``tcp_gso_segment``); taking L out
-    keeps whatever else is in it. L is the length that was told, or else the one that the IP header declares. Without NEEDS_CSUM, or with
-    neither length, it is summed from the addresses (``tcp4_gso_segment``).
+
+def _pseudo(frame: bytes, ip_header: Layer, carried: Layer, end: int) -> int:
+    """The pseudo-header's sum but for the length, of a header with a partial checksum.
+
+    It stands in the checksum field, not inverted, with the super-frame's length in it (``tcp_gso_segment``); taking that out keeps whatever
+    else is in it. Where nothing says where the super-frame ends (0) it is summed from the addresses (``tcp4_gso_segment``).
     """
-    declared = Ipv4.TOTAL_LENGTH.of(frame, offsets.l3)
-    if not request.flags & NEEDS_CSUM or not (told or declared):
-        return pseudo_sum(frame, offsets.l3, PROTOCOL_TCP)
-    length = told - offsets.l4 if told else declared - offsets.ip_header_bytes
-    return Tcp.CHECKSUM.of(frame, offsets.l4) + ones_negative(length)
+    if not end:
+        return from_addresses(frame, ip_header, carried)
+    return _CHECKSUM_FIELDS[carried.kind].of(frame, carried.start) + ones_negative(end - carried.start)

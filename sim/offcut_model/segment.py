@@ -3,24 +3,28 @@
 The judgements come in this order; the first that applies is the reason:
 
 1. there is no such gso_type: ``bad_request``
-2. its feature is not built in: ``disabled``
+2. a feature that is asked for is not built in or switched off: ``disabled``
 3. the request's own numbers: ``bad_request``
-4. the headers, as far as the length that was told: ``bad_header``, ``truncated`` if that length is right (in auto: ``too_big``)
-5. the length that was told is not the frame's: ``length_mismatch``
-6. a wire frame would be too long: ``too_long``
-7. the checksum field is not inside the frame: ``bad_request``
+4. the headers, as far as the length that was told: ``bad_header``, ``disabled``, ``header_too_long``, ``truncated`` if that length is right
+5. more payload than there may be: ``bad_request`` (in auto, ``too_big`` in place of these two)
+6. the length that was told is not the frame's: ``length_mismatch``
+7. a wire frame would be too long: ``too_long``
+8. the checksum field is not inside the frame: ``bad_request``
 
-Planning does the first four, :func:`_judge_length` the next two, carrying the plan out the last.
+:func:`.judge` does the first three, planning the next two, :func:`_judge_length` the two after them, carrying the plan out the last.
 """
 
 from .auto import plan_auto
+from .headers import Ethernet
+from .judge import judge
 from .options import Options
-from .plans import Plan, Whole
+from .plans import Plan, Tagged, Whole
 from .refused import Refused
-from .requests import plan_checksum, plan_segments
-from .vnet import GSO_NONE, NEEDS_CSUM, VirtioNetHdr
+from .requests import plan_checksum, plan_segments, walk_request
+from .vnet import GSO_NONE, GSO_UDP, VirtioNetHdr
+from .walk import Kind
 
-__all__ = ["segment"]
+__all__ = ["segment", "takes_identification"]
 
 _NO_REQUEST = VirtioNetHdr()
 _DEFAULTS = Options()
@@ -44,38 +48,60 @@ def segment(frame: bytes | bytearray | memoryview, vnet_hdr: VirtioNetHdr | None
         If the frame is dropped; its ``reason`` says why.
     """
     frame = bytes(frame)
-    told = options.frame_len or len(frame)
+    real = len(frame)
+    told = options.told(real)
     try:
         # What lies behind the end that was told is not looked at: the contradiction comes before it.
-        plan = _plan(frame[:told], vnet_hdr or _NO_REQUEST, options)
+        plan = _plan(frame[:told] if told else frame, vnet_hdr or _NO_REQUEST, options, told)
     except Refused as refused:
-        if refused.reason == "truncated" and told != len(frame):
-            raise Refused("length_mismatch", f"{told} bytes were told, the frame has {len(frame)}") from None
+        if refused.reason == "truncated" and told not in (0, real):
+            raise Refused("length_mismatch", f"{told} bytes were told, the frame has {real}") from None
         raise
-    _judge_length(frame, plan, options)
+    _judge_length(frame, plan, options, told or real)
     return plan.frames(frame)
 
 
-def _plan(frame: bytes, request: VirtioNetHdr, options: Options) -> Plan:
+def takes_identification(frame: bytes | bytearray | memoryview, vnet_hdr: VirtioNetHdr, options: Options = _DEFAULTS) -> bool:
+    """Whether a frame takes one of the numbers of :func:`.fragment_identification`, cut or dropped: the next one is then the next frame's.
+
+    So does every request for UDP fragmentation over IPv6 whose headers are right.
+    """
+    frame = bytes(frame)
+    told = options.told(len(frame))
+    try:
+        judge(vnet_hdr, options)
+        if vnet_hdr.gso_type != GSO_UDP:
+            return False
+        return walk_request(frame[:told] if told else frame, vnet_hdr, options, told).outermost.kind is Kind.IPV6
+    except Refused:
+        return False
+
+
+def _plan(frame: bytes, request: VirtioNetHdr, options: Options, told: int) -> Plan:
+    judge(request, options)
+    plan: Plan = Whole()
     if request.gso_type != GSO_NONE:
-        return plan_segments(frame, request, options)
-    if request.flags & NEEDS_CSUM:
-        return plan_checksum(request, options)
-    if options.auto and request.asks_nothing():
-        return plan_auto(frame, options)
-    return Whole()
+        plan = plan_segments(frame, request, options, told)
+    elif request.needs_csum:
+        plan = plan_checksum(frame, request, options)
+    elif options.auto and request.asks_nothing():
+        plan = plan_auto(frame, options, told)
+    if options.vlan_tci is None:
+        return plan
+    if len(frame) < Ethernet.ADDRESSES.size:
+        raise Refused("truncated", f"the frame has {len(frame)} bytes, and a tag goes in at byte {Ethernet.ADDRESSES.size}")
+    return Tagged.with_tci(plan, options.vlan_tci)
 
 
-def _judge_length(frame: bytes, plan: Plan, options: Options) -> None:
+def _judge_length(frame: bytes, plan: Plan, options: Options, told: int) -> None:
     """Hold the frame's length against what was told and against ``mtu_max``; of two contradictions the earlier byte counts."""
     real = len(frame)
-    told = options.frame_len or real
     longest = plan.longest(told)
     is_too_long = longest > options.mtu_max
     if told != real:
         # The first byte that should not be there, or the last one that should not have been the last.
         contradiction = told if real > told else real - 1
-        if not (is_too_long and options.mtu_max < contradiction):
+        if not (is_too_long and options.mtu_max - plan.growth < contradiction):
             raise Refused("length_mismatch", f"{told} bytes were told, the frame has {real}", plan.left(frame, min(told, real)))
     if is_too_long:
         raise Refused("too_long", f"a wire frame would have {longest} bytes, at most {options.mtu_max} may leave")

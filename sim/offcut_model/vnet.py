@@ -3,10 +3,26 @@
 import struct
 from dataclasses import dataclass, fields
 
-__all__ = ["GSO_ECN", "GSO_NONE", "GSO_TCPV4", "GSO_TYPES", "NEEDS_CSUM", "REQUEST_BYTES", "VirtioNetHdr"]
+__all__ = [
+    "GSO_ECN",
+    "GSO_NONE",
+    "GSO_TCPV4",
+    "GSO_TCPV6",
+    "GSO_TYPES",
+    "GSO_UDP",
+    "GSO_UDP_L4",
+    "GSO_UDP_TUNNEL",
+    "GSO_UDP_TUNNEL_IPV6",
+    "NEEDS_CSUM",
+    "REQUEST_BYTES",
+    "UDP_TUNNEL_CSUM",
+    "VirtioNetHdr",
+]
 
 NEEDS_CSUM = 1
 """Bit of ``flags``: the checksum at ``csum_start + csum_offset`` is to be completed."""
+UDP_TUNNEL_CSUM = 8
+"""Bit of ``flags``: in a UDP tunnel, the outer checksum, too."""
 
 GSO_NONE = 0
 GSO_TCPV4 = 1
@@ -15,14 +31,17 @@ GSO_TCPV6 = 4
 GSO_UDP_L4 = 5
 GSO_UDP_TUNNEL_IPV4 = 0x20
 GSO_UDP_TUNNEL_IPV6 = 0x40
+GSO_UDP_TUNNEL = GSO_UDP_TUNNEL_IPV4 | GSO_UDP_TUNNEL_IPV6
 GSO_ECN = 0x80
 
+_IN_TUNNELS = frozenset({GSO_TCPV4, GSO_TCPV6, GSO_UDP_L4})
+_WITH_ECN = frozenset({GSO_TCPV4, GSO_TCPV6})
 GSO_TYPES = frozenset(
     base | tunnel | ecn
     for base in (GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4)
     for tunnel in (0, GSO_UDP_TUNNEL_IPV4, GSO_UDP_TUNNEL_IPV6)
     for ecn in (0, GSO_ECN)
-    if not (base == GSO_UDP and tunnel)
+    if (not tunnel or base in _IN_TUNNELS) and (not ecn or base in _WITH_ECN)
 )
 """Every ``gso_type`` that exists but none: a kind of segment, in a tunnel or not, with ECN or not."""
 
@@ -84,6 +103,21 @@ class VirtioNetHdr:
         items = list(struct.unpack_from(layout, data))
         del items[_PADDING : _PADDING + 1]
         return cls(*items)
+
+    @property
+    def base(self) -> int:
+        """The kind of segment: ``gso_type`` without ECN and tunnel."""
+        return self.gso_type & ~(GSO_ECN | GSO_UDP_TUNNEL)
+
+    @property
+    def tunnel(self) -> int:
+        """The family of the UDP tunnel's outer header as its bit in ``gso_type``; 0 for no UDP tunnel."""
+        return self.gso_type & GSO_UDP_TUNNEL
+
+    @property
+    def needs_csum(self) -> bool:
+        """Whether NEEDS_CSUM is set."""
+        return bool(self.flags & NEEDS_CSUM)
 
     def asks_nothing(self) -> bool:
         """Whether the ten bytes of the request are all 0."""
