@@ -2,10 +2,11 @@
 
 import json
 from importlib import resources
+from typing import Any
 
 from offcut.config import Config
 
-__all__ = ["FILE", "luts"]
+__all__ = ["FILE", "luts", "rows"]
 
 FILE = "costs.json"
 """Beside this module: a list of ``{"width", "features", "mtu_max", "ufo_order", "user_width", "LUT", ...}``, areas on a 7-series."""
@@ -13,14 +14,13 @@ FILE = "costs.json"
 
 def luts(config: Config) -> int | None:
     """7-series LUTs of an engine, if they were measured."""
-    return _table().get(_key(config))
+    for row in rows():
+        if Config(**{name: row[name] for name in Config.__dataclass_fields__}) == config:
+            return int(row["LUT"])
+    return None
 
 
-def _key(config: Config) -> tuple[object, ...]:
-    return config.width, config.features, config.mtu_max, config.ufo_order, config.user_width
-
-
-def _table() -> dict[tuple[object, ...], int]:
+def rows() -> list[dict[str, Any]]:
+    """What was recorded; nothing if nothing was."""
     file = resources.files("offcut").joinpath(FILE)
-    rows = json.loads(file.read_text()) if file.is_file() else []
-    return {(row["width"], frozenset(row["features"]), row["mtu_max"], row["ufo_order"], row["user_width"]): row["LUT"] for row in rows}
+    return json.loads(file.read_text()) if file.is_file() else []

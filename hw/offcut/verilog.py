@@ -18,7 +18,7 @@ TOP = "offcut_tx"
 
 LINT_OFF = {
     "DECLFILENAME": "the file has the name that its user gave it, and holds every module",
-    "UNUSEDSIGNAL": "the carry of a sum, and the reserved bits of tuser, are read by nobody",
+    "UNUSEDSIGNAL": "the carry of a sum, the reserved bits of tuser, and the inputs of features that are not built in are read by nobody",
     "WIDTHEXPAND": "constants are as wide as their value, operators as their result",
     "WIDTHTRUNC": "a logical not of a vector is one bit; a shift is as wide as its operand, its result cut to what is used",
     "CASEINCOMPLETE": "each case is preceded by the default of all that it assigns",
@@ -41,7 +41,9 @@ class Port:
 def switches(config: Config) -> str:
     """The command-line switches that make the engine of ``config`` again, as one string."""
     features = ",".join(name for name in FEATURES if config.has(name))
-    return f"--width {config.width} --features '{features}' --mtu-max {config.mtu_max}"
+    optional = ["--ufo-order first"] if config.ufo_order == "first" else []
+    optional += [f"--user-width {config.user_width}"] if config.user_width else []
+    return " ".join([f"--width {config.width} --features '{features}' --mtu-max {config.mtu_max}", *optional])
 
 
 def generate(config: Config) -> str:
@@ -63,6 +65,8 @@ def generate(config: Config) -> str:
         "",
         f"Bus width:          {config.width} bits",
         f"Longest wire frame: {config.mtu_max} bytes with Ethernet header",
+        f"UDP fragments:      the one with the UDP header leaves {config.ufo_order}",
+        f"User bits:          {config.user_width or 'none'}",
         "Features:",
         *(f"  {'+' if config.has(name) else '-'} {name}: {what}" for name, what in FEATURES.items()),
     ]

@@ -1,12 +1,13 @@
 """What cuts: the golden model or the compiled gateware, behind one face."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from offcut.cli.errors import CommandError
+from offcut.cli.inputs import Inputs
 from offcut.config import Config
-from offcut_model import Options, Refused, VirtioNetHdr, segment
+from offcut_model import Options, Refused, VirtioNetHdr, segment, takes_identification
 
 __all__ = ["ENGINES", "Engine", "Model", "Progress", "Request", "Result", "Rtl"]
 
@@ -47,7 +48,10 @@ Progress = Callable[[int], None]
 
 
 class Engine(Protocol):
-    """Cuts a run of frames."""
+    """Cuts runs of frames, each as after a reset.
+
+    The number of the run is the seed of IPv6 fragments' identifications: within a run they differ, and so do they from run to run.
+    """
 
     def run(self, requests: Sequence[Request], progress: Progress) -> Result: ...
 
@@ -55,19 +59,34 @@ class Engine(Protocol):
 class Model:
     """The golden model."""
 
-    def __init__(self, config: Config, *, auto: bool, mtu: int) -> None:
-        self._options = Options(auto=auto, mtu=mtu, mtu_max=config.mtu_max, features=config.features)
+    def __init__(self, config: Config, inputs: Inputs) -> None:
+        self._options = Options(
+            auto=inputs.auto,
+            mtu=inputs.mtu,
+            mtu_max=config.mtu_max,
+            features=config.features,
+            disable=inputs.disable,
+            id_mode=inputs.id_mode,
+            uso_size=inputs.uso_size,
+            ufo_order=config.ufo_order,
+            vlan_tci=inputs.vlan_tci,
+        )
+        self._runs = 0
 
     def run(self, requests: Sequence[Request], progress: Progress) -> Result:
         result = Result([], [])
+        options = replace(self._options, frag_seed=self._runs)
+        self._runs += 1
         for index, request in enumerate(requests):
             progress(index)
             header = VirtioNetHdr.parse(request.vnet_hdr) if request.vnet_hdr else VirtioNetHdr()
             try:
-                frames: Sequence[bytes] = segment(request.frame, header, self._options)
+                frames: Sequence[bytes] = segment(request.frame, header, options)
             except Refused as refused:
                 frames = refused.segments
                 result.dropped[refused.reason] = result.dropped.get(refused.reason, 0) + 1
+            if takes_identification(request.frame, header, options):
+                options = replace(options, frag_number=options.frag_number + 1)
             result.frames += frames
             result.origins += [index] * len(frames)
         return result
@@ -76,26 +95,38 @@ class Model:
 class Rtl:
     """The gateware, compiled. Building it takes a while the first time that a configuration is used."""
 
-    def __init__(self, config: Config, *, auto: bool, mtu: int) -> None:
+    def __init__(self, config: Config, inputs: Inputs) -> None:
         try:
             from offcut import rtl
         except ModuleNotFoundError as error:
             raise CommandError(f"--engine rtl needs {error.name}; install it with: pip install 'offcut[rtl]'") from None
         self._rtl = rtl
-        self._auto = auto
-        self._mtu = mtu
+        self._inputs = inputs
+        self._runs = 0
         try:
             self._engine = rtl.Engine(config)
         except rtl.BuildError as error:
             raise CommandError(f"the gateware cannot be compiled: {error}") from None
 
     def run(self, requests: Sequence[Request], progress: Progress) -> Result:
-        given = [self._rtl.Request(request.frame, request.vnet_hdr or bytes(10)) for request in requests]
+        inputs = self._inputs
+        given = [self._rtl.Request(request.frame, request.vnet_hdr, vlan_tci=inputs.vlan_tci) for request in requests]
         try:
-            run = self._engine.run(given, auto=self._auto, mtu=self._mtu, origins=True, progress=lambda done, clock: progress(done))
+            run = self._engine.run(
+                given,
+                auto=inputs.auto,
+                mtu=inputs.mtu,
+                disable=inputs.disable,
+                id_mode=inputs.id_mode,
+                uso_size=inputs.uso_size,
+                frag_seed=self._runs,
+                origins=True,
+                progress=lambda done, clock: progress(done),
+            )
         except (self._rtl.ContractViolation, self._rtl.Hang) as error:
             raise CommandError(f"the gateware fails: {error}") from None
+        self._runs += 1
         return Result(run.frames, run.origin or [], run.dropped, run.clocks, run.beats)
 
 
-ENGINES: dict[str, Callable[..., Engine]] = {"model": Model, "rtl": Rtl}
+ENGINES: dict[str, Callable[[Config, Inputs], Engine]] = {"model": Model, "rtl": Rtl}

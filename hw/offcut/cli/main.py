@@ -9,6 +9,7 @@ from typing import NoReturn
 from offcut import __version__
 from offcut.cli import features, segment, verilog
 from offcut.cli.errors import CommandError
+from offcut.cli.signals import Terminated, terminable
 
 __all__ = ["main"]
 
@@ -46,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 if it did what was asked, 1 with one line on standard error if it could not, 130 if interrupted.
+    """Run the command; 0 if it did what was asked, 1 with one line on standard error if it could not, 128 and more if a signal ended it.
 
     Parameters
     ----------
@@ -56,9 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:  # closed by the shell: there is nobody to tell
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
-        args = parser().parse_args(arguments)
-        args.run(args)
-        sys.stdout.flush()
+        with terminable():
+            args = parser().parse_args(arguments)
+            args.run(args)
+            sys.stdout.flush()
     except CommandError as error:
         print(f"offcut: {error}", file=sys.stderr)
         return 1
@@ -72,4 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("offcut: interrupted", file=sys.stderr)
         return 130
+    except Terminated as end:
+        print("offcut: terminated", file=sys.stderr)
+        return end.status
     return 0

@@ -1,6 +1,7 @@
 """Files that appear whole or not at all."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,7 +10,10 @@ from typing import IO
 
 from offcut.cli.errors import CommandError, reason
 
-__all__ = ["Output", "replacing"]
+__all__ = ["STANDARD", "Output", "replacing"]
+
+STANDARD = "-"
+"""The name of standard input and standard output."""
 
 
 class Output:
@@ -32,13 +36,18 @@ class Output:
 def replacing(name: str) -> Iterator[Output]:
     """Open ``name`` for writing; it gets its new contents at the end, and keeps the old ones if anything fails.
 
-    What is written goes to a file beside it first. Devices and pipes are written directly.
+    What is written goes to a file beside it first. Devices, pipes and standard output (``-``) are written directly.
 
     Raises
     ------
     CommandError
         If it cannot be written.
     """
+    if name == STANDARD:
+        output = Output("standard output", sys.stdout.buffer)
+        yield output
+        output.flush()
+        return
     path = Path(os.path.realpath(name))  # a link stays a link, and what it points to is replaced
     with _explained(name):
         if path.is_dir():

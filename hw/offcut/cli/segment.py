@@ -3,18 +3,19 @@
 import argparse
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from offcut.cli import configuration
+from offcut.cli import configuration, inputs
+from offcut.cli.advice import advice, likelier_size
 from offcut.cli.compare import check_against_model
 from offcut.cli.engines import ENGINES, Model, Request, Result
 from offcut.cli.errors import CommandError, reason
-from offcut.cli.output import replacing
+from offcut.cli.output import STANDARD, replacing
 from offcut.cli.picture import draw
 from offcut.cli.report import Report
-from offcut.config import Config
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -30,7 +31,10 @@ a pcap, each with the timestamp of the frame that it was cut from.
 
 With --vnet-hdr, each record begins with the virtio_net_hdr in which its sender
 asks for offloads, as PACKET_VNET_HDR sockets and TAP devices give it; just that
-is done then."""
+is done then. In UDP tunnels its last four bytes count too, so 24 bytes it must be.
+
+IN and OUT may be -, for standard input and output; the counts then go to
+standard error."""
 
 EPILOG = """\
 examples:
@@ -38,14 +42,13 @@ examples:
       by the golden model
   offcut segment capture.pcapng -o wire.pcap --engine rtl --width 64 --check
       by the gateware, compiled; stops where the model differs
+  offcut segment capture.pcapng -o wire.pcap --uso-size 1200
+      UDP above the MTU leaves as datagrams of 1200 bytes, not as fragments
   offcut segment --vnet-hdr tap.pcap -o wire.pcap --json
-      by each record's own request; the counts as JSON"""
+      by each record's own request; the counts as JSON
+  tcpdump -i eth0 -w - | offcut segment - -o - | tshark -r -
+      between two programs"""
 
-DEFAULT_MTU = 1500
-MTU = (68, 65535)
-"""Least (RFC 791) and greatest IPv4 MTU, in bytes."""
-
-ETHERNET_BYTES = 14
 VNET_HDR_BYTES = (10, 12, 20, 24)
 
 LONGEST_FRAME_BYTES = (1 << 20) - 1
@@ -65,7 +68,6 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("input", metavar="IN", help="capture to read")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="pcap to write")
-    parser.add_argument("--mtu", type=int, metavar="BYTES", help="longest IP packet to send (default: 1500)")
     parser.add_argument("--engine", choices=ENGINES, default="model", help="the golden model, or the gateware (default: model)")
     parser.add_argument("--check", action="store_true", help="compare what the gateware sends with the model, byte by byte")
     parser.add_argument("--vnet-hdr", action="store_true", help="each record begins with a virtio_net_hdr")
@@ -78,7 +80,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     )
     parser.add_argument("--picture", metavar="FILE.svg", help="draw the frame that was cut into most segments, and them")
     parser.add_argument("--json", action="store_true", help="print the counts as JSON")
-    configuration.add_arguments(parser)
+    inputs.add_arguments(parser)
+    configuration.add_engine(parser)
     parser.set_defaults(run=run)
 
 
@@ -92,12 +95,18 @@ def run(args: argparse.Namespace) -> None:
         raise CommandError(f"reading a capture needs {error.name}; install it with: pip install 'offcut[{extra}]'") from None
 
     config = configuration.config(args)
-    mtu = _mtu(args, config)
+    told = inputs.inputs(args, config)
     if args.check and args.engine == "model":
         raise CommandError("--check compares the gateware with the model; add --engine rtl")
     if args.vnet_hdr_size and not args.vnet_hdr:
         raise CommandError(f"--vnet-hdr-size {args.vnet_hdr_size} says how long each record's virtio_net_hdr is; add --vnet-hdr")
+    if args.output == STANDARD:
+        if args.json:
+            raise CommandError("--json prints on standard output, where the capture goes with -o -; name a file with -o")
+        if sys.stdout.isatty():
+            raise CommandError("standard output is a terminal, which shows no capture; name a file with -o, or pipe it on")
     _distinct(args.input, args.output, args.picture)
+    name = "standard input" if args.input == STANDARD else args.input
     header_bytes = (args.vnet_hdr_size or VNET_HDR_BYTES[0]) if args.vnet_hdr else 0
 
     with ExitStack() as stack:
@@ -106,15 +115,18 @@ def run(args: argparse.Namespace) -> None:
         picture = stack.enter_context(replacing(args.picture)) if args.picture else None
         progress = stack.enter_context(tqdm(desc=f"preparing the {args.engine} engine", unit=" frames", leave=False, disable=None))
 
-        records = read_capture(source, args.input, ethernet=not args.vnet_hdr)
+        records = read_capture(source, name, ethernet=not args.vnet_hdr)
         first = next(records, None)  # a wrong file is found before an engine is built for it
-        engine = ENGINES[args.engine](config, auto=not args.vnet_hdr, mtu=mtu)
-        model = Model(config, auto=not args.vnet_hdr, mtu=mtu)
+        engine = ENGINES[args.engine](config, told)
+        model = Model(config, told)
         report = Report(args.engine, config.width if args.engine == "rtl" else None)
+        likelier = None
         most = _Most()
 
         for batch in _batches(first, records):
-            requests = [_request(record, header_bytes, args.input) for record in batch]
+            if header_bytes and not report.frames_in:
+                likelier = likelier_size([record.data for record in batch], header_bytes, VNET_HDR_BYTES)
+            requests = [_request(record, header_bytes, name) for record in batch]
             result = engine.run(requests, _shown(progress, "cutting", report.frames_in))
             if args.check:
                 expected = model.run(requests, _shown(progress, "checking", report.frames_in))
@@ -126,25 +138,30 @@ def run(args: argparse.Namespace) -> None:
 
         if picture:
             if len(most.segments) < 2:
-                raise CommandError(f"no frame of {args.input} was cut, so there is nothing to draw; leave --picture out, or lower --mtu")
+                raise CommandError(f"no frame of {name} was cut, so there is nothing to draw; leave --picture out, or lower --mtu")
             picture.write(draw(most.frame, most.segments).encode())
 
+    for line in advice(report, told, config, header_bytes, likelier):
+        print(f"offcut: {line}", file=sys.stderr)
     if args.json:
         print(report.json())
         return
-    print(report.table())
+    shown = sys.stderr if STANDARD in (args.output, args.picture) else sys.stdout
+    print(report.table(), file=shown)
     if args.check:
-        print(f"\nEvery segment is the model's, byte for byte: {args.output}")
+        print(f"\nEvery segment is the model's, byte for byte: {args.output}", file=shown)
     if args.picture:
-        print(f"One super-frame and its {len(most.segments)} segments: {args.picture}")
+        print(f"One super-frame and its {len(most.segments)} segments: {args.picture}", file=shown)
 
 
-def _distinct(*names: str | None) -> None:
+def _distinct(source: str, *outputs: str | None) -> None:
     """No file may be read and written, or written twice. (Devices and pipes may.)"""
     seen: set[str] = set()
-    for name in filter(None, names):
+    if outputs.count(STANDARD) > 1:
+        raise CommandError("- is named twice: only one of the output and the picture can go to standard output")
+    for name in filter(None, (source, *outputs)):
         path = os.path.realpath(name)
-        if path in seen and (os.path.isfile(path) or not os.path.exists(path)):
+        if name != STANDARD and path in seen and (os.path.isfile(path) or not os.path.exists(path)):
             raise CommandError(f"{name} is named twice: the capture, the output and the picture must be three files")
         seen.add(path)
 
@@ -155,23 +172,11 @@ def _shown(progress: "tqdm[Any]", what: str, before: int) -> Callable[[int], Non
     return lambda done: progress.update(before + done - progress.n)
 
 
-def _mtu(args: argparse.Namespace, config: Config) -> int:
-    if args.mtu is None:
-        return DEFAULT_MTU
-    if args.vnet_hdr:
-        raise CommandError(f"--mtu {args.mtu} has no meaning with --vnet-hdr: each record's gso_size says where it is cut; leave --mtu out")
-    least, greatest = MTU
-    if not least <= args.mtu <= greatest:
-        raise CommandError(f"--mtu must lie between {least} and {greatest} bytes, not {args.mtu}")
-    if args.mtu + ETHERNET_BYTES > config.mtu_max:
-        frame = args.mtu + ETHERNET_BYTES
-        raise CommandError(
-            f"--mtu {args.mtu} makes frames of {frame} bytes, but --mtu-max is {config.mtu_max}; lower --mtu, or raise --mtu-max"
-        )
-    return int(args.mtu)
-
-
 def _open(name: str) -> io.BufferedReader:
+    if name == STANDARD:
+        if sys.stdin is None:
+            raise CommandError("cannot read standard input: it is closed")
+        return cast(io.BufferedReader, sys.stdin.buffer)
     try:
         if os.path.isdir(name):
             raise IsADirectoryError(0, "it is a directory; name a capture in it")

@@ -15,11 +15,13 @@ offcut_tx: AXI4-Stream in (s_axis_*, the request on tuser) and out (m_axis_*).""
 EPILOG = """\
 examples:
   offcut verilog -o offcut_tx.v
-      64 bits, everything built in
+      64 bits, everything built in but the CRC32c of SCTP
   offcut verilog --width 512 --mtu-max 1522 -o offcut_tx.v
       512 bits; buffers for frames of at most 1522 bytes
   offcut verilog --features tx-checksum-ip-generic -o offcut_tx.v
-      checksums alone"""
+      checksums alone
+  offcut verilog --user-width 16 --ufo-order first -o offcut_tx.v
+      16 bits of your own beside each frame; UDP fragments in Linux's order"""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -30,8 +32,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("-o", "--output", required=True, metavar="FILE.v", help="file to write")
-    configuration.add_arguments(parser)
+    parser.add_argument("-o", "--output", required=True, metavar="FILE.v", help="file to write; - for standard output")
+    configuration.add_user_width(configuration.add_engine(parser))
     parser.set_defaults(run=run)
 
 
