@@ -129,12 +129,46 @@ def test_flags(name):
             assert_sums_right(one)
 
 
-def test_masks_decide_which_flags_stay():
-    options = Options(tcp_keep_first=0x080, tcp_keep_middle=0x088, tcp_keep_last=0x000)
+MASKS = {
+    "the default": ((0, 0, 0), (0x5FF6, 0x5F76, 0x5F7F)),
+    "nothing is cleared": ((0x009, 0x089, 0x080), (0x5FFF, 0x5FFF, 0x5FFF)),
+    "CWR stays, for AccECN": ((0, 0x080, 0x080), (0x5FF6, 0x5FF6, 0x5FFF)),
+    "everything is cleared": ((0xFF6, 0xF76, 0xF7F), (0x5000, 0x5000, 0x5000)),
+    "a bit each": ((0x800, 0x400, 0x001), (0x57F6, 0x5B76, 0x5F7E)),
+}
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_masks_decide_which_flags_are_cleared(name):
+    (first, middle, last), expected = MASKS[name]
+    options = Options(tcp_clear_first=first, tcp_clear_middle=middle, tcp_clear_last=last)
     wire = segment(tcp_frame(3000, flags=0xFFF), tso(1000), options)
-    assert [field(one, 46, 2) for one in wire] == [0x5080, 0x5088, 0x5000]
+    assert tuple(field(one, 46, 2) for one in wire) == expected
     for one in wire:
         assert_sums_right(one)
+
+
+ID_MODES = {
+    "counted": ({}, (0x7FFE, 0x7FFF, 0x8000, 0x8001)),
+    "fixed": ({"id_mode": 1}, (0x7FFE,) * 4),
+    "counted in the low 15 bits": ({"id_mode": 2}, (0x7FFE, 0x7FFF, 0x0000, 0x0001)),
+    "kept in this frame": ({"keep_id": True}, (0x7FFE,) * 4),
+    "kept in this frame, whatever the mode": ({"keep_id": True, "id_mode": 2}, (0x7FFE,) * 4),
+}
+
+
+@pytest.mark.parametrize("name", ID_MODES)
+def test_the_ip_id_follows_its_mode(name):
+    options, expected = ID_MODES[name]
+    wire = segment(tcp_frame(4000, ip={"ident": 0x7FFE}), tso(1000), Options(**options))
+    assert tuple(field(one, 18, 2) for one in wire) == expected
+    for one in wire:
+        assert_sums_right(one)
+
+
+def test_bit_15_of_an_id_counted_in_15_bits_stays():
+    wire = segment(tcp_frame(3000, ip={"ident": 0xFFFF}), tso(1000), Options(id_mode=2))
+    assert [field(one, 18, 2) for one in wire] == [0xFFFF, 0x8000, 0x8001]
 
 
 @pytest.mark.parametrize("check", (0x0000, 0xFFFF, 0x1234))

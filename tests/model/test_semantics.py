@@ -1,8 +1,10 @@
 """Every row of docs/semantics.md: which request a frame carries, in what order it is judged, and what auto makes of it."""
 
+from dataclasses import replace
+
 import pytest
 
-from offcut_model import FEATURES, REASONS, Options, Refused, VirtioNetHdr, segment
+from offcut_model import DEFAULT_FEATURES, FEATURES, REASONS, Options, Refused, VirtioNetHdr, segment
 
 from .build import assert_sums_right, auto_frame, ethernet, ip_of, ipv4, noise, pseudo, reason, slow_sum, tcp, tcp_frame, tso, udp
 
@@ -45,55 +47,120 @@ def test_a_request_is_a_request_in_auto_too():
 
 # The order of judgement: a list of faults from the first judged to the last, each as the change it makes.
 
-BAD_TYPES = (2, 6, 7, 8, 0x10, 0x1F, 0x20, 0x40, 0x60, 0x80, 0x23, 0x43, 0x61, 0xE1, 0xA3, 0x82, 0xFF)
-GOOD_TYPES_NOT_BUILT_IN = (3, 4, 5, 0x83, 0x84, 0x85, 0x21, 0x41, 0xA1, 0xC1, 0x24, 0x44, 0xA4, 0x25, 0x45, 0xC5)
+TCPV4, UFO, TCPV6, USO = 1, 3, 4, 5
+TUNNEL4, TUNNEL6, ECN = 0x20, 0x40, 0x80
+TYPES = {TCPV4, UFO, TCPV6, USO}
+TYPES |= {base | ECN for base in (TCPV4, TCPV6)}
+TYPES |= {base | tunnel | ecn for base in (TCPV4, TCPV6) for tunnel in (TUNNEL4, TUNNEL6) for ecn in (0, ECN)}
+TYPES |= {USO | tunnel for tunnel in (TUNNEL4, TUNNEL6)}
+"""Every gso_type that exists."""
 
 
-@pytest.mark.parametrize("gso_type", BAD_TYPES)
-def test_a_gso_type_that_does_not_exist_is_a_bad_request(gso_type):
-    assert reason(b"", tso(0, gso_type=gso_type), features=frozenset()) == "bad_request"
-
-
-@pytest.mark.parametrize("gso_type", GOOD_TYPES_NOT_BUILT_IN)
-def test_a_gso_type_that_exists_but_is_not_built_in_is_disabled(gso_type):
-    assert reason(b"", tso(0, gso_type=gso_type)) == "disabled"
-
-
-def test_every_gso_type_is_one_or_the_other():
-    assert {*BAD_TYPES}.isdisjoint(GOOD_TYPES_NOT_BUILT_IN)
-    exists = {base | tunnel | ecn for base in (1, 3, 4, 5) for tunnel in (0, 0x20, 0x40) for ecn in (0, 0x80) if base != 3 or not tunnel}
+def test_a_gso_type_exists_and_is_disabled_or_is_a_bad_request():
+    assert len(TYPES) == 16
     for gso_type in range(1, 256):
-        expected = None if gso_type in (0x01, 0x81) else "disabled" if gso_type in exists else "bad_request"
-        assert reason(tcp_frame(3000), tso(1000, gso_type=gso_type)) == expected, hex(gso_type)
+        expected = "disabled" if gso_type in TYPES else "bad_request"
+        assert reason(b"", tso(0, gso_type=gso_type), features=frozenset()) == expected, hex(gso_type)
 
 
-def test_a_feature_that_is_left_out_is_disabled():
-    assert reason(tcp_frame(3000), tso(1000), features={CHECKSUM}) == "disabled"
-    assert reason(b"", tso(0), features={CHECKSUM}) == "disabled", "before its numbers are looked at"
-    assert reason(AUTO_FRAME, CSUM, features={TSO}) == "disabled"
-    assert reason(tcp_frame(3000), tso(1000), features={TSO}) is None
-    assert reason(tcp_frame(100), tso(1000), features={TSO}) is None, "a request for one segment needs no other feature"
-    assert reason(AUTO_FRAME, CSUM, features={CHECKSUM}) is None
+ASKS_FOR = {
+    "tx-tcp-segmentation": (tso(1000), {}),
+    "tx-tcp6-segmentation": (tso(1000, gso_type=TCPV6), {}),
+    "tx-udp-segmentation": (tso(1000, gso_type=USO), {}),
+    "tx-udp-fragmentation": (tso(1000, gso_type=UFO), {}),
+    "tx-tcp-ecn-segmentation": (tso(1000, gso_type=TCPV4 | ECN), {}),
+    "tx-udp_tnl-segmentation": (tso(1000, gso_type=TCPV4 | TUNNEL6), {}),
+    "tx-udp_tnl-csum-segmentation": (tso(1000, gso_type=TCPV4 | TUNNEL4, flags=9), {}),
+    "tx-tcp-mangleid-segmentation": (tso(1000), {"keep_id": True}),
+    "tx-checksum-ip-generic": (CSUM, {}),
+    "tx-vlan-offload": (VirtioNetHdr(), {"vlan_tci": 1}),
+}
+
+
+@pytest.mark.parametrize("name", ASKS_FOR)
+def test_a_request_for_a_feature_that_is_switched_off_is_disabled(name):
+    header, options = ASKS_FOR[name]
+    for off in ({"features": FEATURES - {name}}, {"disable": {name}}):
+        assert reason(tcp_frame(3000), header, **options, **off) == "disabled"
+        assert reason(b"", replace(header, gso_size=0), **options, **off) == "disabled", "before numbers and headers are looked at"
+    assert reason(tcp_frame(3000), header, **options) != "disabled"
+
+
+NEEDS_NO_OTHER = {
+    "TCP": (tcp_frame(3000), tso(1000), {}, {TSO}),
+    "one segment": (tcp_frame(100), tso(1000), {}, {TSO}),
+    "a checksum": (AUTO_FRAME, CSUM, {}, {CHECKSUM}),
+    "keeping the ID of what is not cut": (AUTO_FRAME, CSUM, {"keep_id": True}, {CHECKSUM}),
+    "UDP_TUNNEL_CSUM without a tunnel": (tcp_frame(3000), tso(1000, flags=9), {}, {TSO}),
+    "a frame that passes": (AUTO_FRAME, VirtioNetHdr(gso_size=1), {}, set()),
+}
+
+
+@pytest.mark.parametrize("name", NEEDS_NO_OTHER)
+def test_a_request_needs_no_feature_that_it_does_not_ask_for(name):
+    frame, header, options, features = NEEDS_NO_OTHER[name]
+    assert reason(frame, header, features=features, **options) is None
+
+
+def udp_tunnel(**fields):
+    """A request for TCP over IPv4 in VXLAN over IPv4."""
+    return tso(1000, **{"gso_type": TCPV4 | TUNNEL4, "outer_th_offset": 34, "inner_nh_offset": 64, "csum_start": 84} | fields)
 
 
 NUMBERS = {
-    "gso_size 0": (tso(0), "bad_request"),
-    "gso_size 0 without NEEDS_CSUM": (tso(0, flags=0), "bad_request"),
-    "gso_size 65535": (tso(65535), "bad_request"),
-    "gso_size 65534": (tso(65534), None),
-    "gso_size 1": (tso(1), None),
-    "csum_offset 6": (tso(1000, csum_offset=6), "bad_request"),
-    "csum_offset 0": (tso(1000, csum_offset=0), "bad_request"),
-    "csum_offset without NEEDS_CSUM": (tso(1000, flags=0, csum_offset=6, csum_start=9), None),
+    "gso_size 0": (tso(0), {}),
+    "gso_size 0 without NEEDS_CSUM": (tso(0, flags=0), {}),
+    "gso_size 65535": (tso(65535), {}),
+    "fragments of 7 bytes": (tso(7, gso_type=UFO, csum_offset=6), {}),
+    "fragments of 1001 bytes without NEEDS_CSUM": (tso(1001, gso_type=UFO, flags=0), {}),
+    "TCP with csum_offset 6": (tso(1000, csum_offset=6), {}),
+    "TCP with csum_offset 0": (tso(1000, csum_offset=0), {}),
+    "TCP over IPv6 with csum_offset 6": (tso(1000, gso_type=TCPV6, csum_offset=6), {}),
+    "UDP with csum_offset 16": (tso(1000, gso_type=USO), {}),
+    "fragments with csum_offset 16": (tso(1000, gso_type=UFO), {}),
+    "UDP_L4 without NEEDS_CSUM": (tso(1000, gso_type=USO, flags=0, csum_offset=6), {}),
+    "a tunnel without NEEDS_CSUM": (udp_tunnel(flags=0), {}),
+    "a tunnel with UDP_TUNNEL_CSUM alone": (udp_tunnel(flags=8), {}),
+    "an outer header of 19 bytes": (udp_tunnel(outer_th_offset=33), {}),
+    "an outer IPv6 header of 39 bytes": (udp_tunnel(gso_type=TCPV4 | TUNNEL6, outer_th_offset=53), {}),
+    "an inner header inside the outer UDP header": (udp_tunnel(inner_nh_offset=40), {}),
+    "an inner header at an odd byte": (udp_tunnel(inner_nh_offset=63), {}),
+    "an inner header of 19 bytes": (udp_tunnel(csum_start=83), {}),
+    "an inner IPv6 header of 39 bytes": (udp_tunnel(gso_type=TCPV6 | TUNNEL4, csum_start=103), {}),
+    "a tag behind csum_start": (tso(1000, csum_start=13), {"vlan_tci": 1}),
+    "a tag behind csum_start of a checksum": (VirtioNetHdr(flags=1, csum_start=13, csum_offset=1), {"vlan_tci": 1}),
 }
 
 
 @pytest.mark.parametrize("name", NUMBERS)
-def test_the_numbers_of_a_request(name):
-    header, expected = NUMBERS[name]
-    assert reason(tcp_frame(1500), header) == expected
-    if expected:
-        assert reason(b"", header) == expected, "before the headers are looked at"
+def test_numbers_of_a_request_that_cannot_be(name):
+    header, options = NUMBERS[name]
+    assert reason(tcp_frame(1500), header, **options) == "bad_request"
+    assert reason(b"", header, **options) == "bad_request", "before the headers are looked at"
+
+
+NUMBERS_ON_THE_EDGE = {
+    "gso_size 65534": (tso(65534), {}),
+    "gso_size 1": (tso(1), {}),
+    "csum_offset without NEEDS_CSUM": (tso(1000, flags=0, csum_offset=6, csum_start=9), {}),
+    "fragments of 8 bytes": (tso(8, gso_type=UFO, csum_offset=6), {}),
+    "fragments of 65528 bytes": (tso(65528, gso_type=UFO, csum_offset=6), {}),
+    "fragments without NEEDS_CSUM and csum_offset": (tso(1000, gso_type=UFO, flags=0, csum_offset=0), {}),
+    "an outer header of 20 bytes": (udp_tunnel(), {}),
+    "an outer IPv6 header of 40 bytes": (udp_tunnel(gso_type=TCPV4 | TUNNEL6, outer_th_offset=54), {}),
+    "an inner header behind the outer UDP header": (udp_tunnel(inner_nh_offset=42), {}),
+    "an inner header of 20 bytes, which may be IPv6": (udp_tunnel(gso_type=USO | TUNNEL4, csum_offset=6), {}),
+    "an inner IPv6 header of 40 bytes": (udp_tunnel(gso_type=TCPV6 | TUNNEL4, csum_start=104), {}),
+    "a tag before csum_start": (VirtioNetHdr(flags=1, csum_start=14, csum_offset=1), {"vlan_tci": 1}),
+    "csum_start without NEEDS_CSUM and a tag": (VirtioNetHdr(csum_start=13), {"vlan_tci": 1}),
+    "csum_start without a tag": (VirtioNetHdr(flags=1, csum_start=13, csum_offset=1), {}),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS_ON_THE_EDGE)
+def test_numbers_of_a_request_that_can_be(name):
+    header, options = NUMBERS_ON_THE_EDGE[name]
+    assert reason(noise(1500), header, **options) != "bad_request"
 
 
 NO_CSUM = {"flags": 0, "csum_start": 0, "csum_offset": 0}
@@ -101,8 +168,7 @@ HEADERS = {
     "ARP": (ethernet(0x0806) + ipv4(tcp(noise(3000))), tso(1000)),
     "IPv6 by EtherType": (ethernet(0x86DD) + ipv4(tcp(noise(3000))), tso(1000)),
     "ARP behind a tag": (ethernet(0x0806, tag=1) + ipv4(tcp(noise(3000))), tso(1000, csum_start=38)),
-    "two tags": (ethernet(0x8100, tag=1) + b"\0\1\x08\0" + ipv4(tcp(noise(3000))), tso(1000, csum_start=42)),
-    "802.1ad": (ethernet(0x88A8) + b"\0\1\x08\0" + ipv4(tcp(noise(3000))), tso(1000, csum_start=38)),
+    "ARP behind two tags": (ethernet(0x88A8) + b"\0\1\x81\0\0\2\x08\x06" + ipv4(tcp(noise(3000))), tso(1000, csum_start=42)),
     "version 6": (tcp_frame(3000, ip={"version": 6}), tso(1000)),
     "ihl 4": (tcp_frame(3000, ip={"ihl": 4}), tso(1000, csum_start=30)),
     "ihl 0": (tcp_frame(3000, ip={"ihl": 0}), tso(1000, **NO_CSUM)),
@@ -143,17 +209,18 @@ def test_a_frame_that_ends_before_the_end_of_its_tcp_header_is_truncated(fields)
 
 
 SEEN = {
-    "EtherType": (ethernet(0x0806), 14),
-    "EtherType behind a tag": (ethernet(0x0806, tag=1), 18),
-    "version and ihl": (ethernet() + b"\x65", 15),
-    "csum_start": (ethernet() + b"\x46", 15),
-    "protocol": (ethernet() + ipv4(b"", protocol=17)[:10], 24),
-    "data offset": (ethernet() + ipv4(tcp(offset=4))[:33], 47),
+    "EtherType": (ethernet(0x0806) + bytes(2), 16),
+    "EtherType behind a tag": (ethernet(0x0806, tag=1) + bytes(2), 20),
+    "version": (ethernet() + b"\x65\0\0\0", 18),
+    "ihl": (ethernet() + b"\x44\0\0\0", 18),
+    "protocol": (ethernet() + ipv4(b"", protocol=17)[:12], 26),
+    "csum_start": (ethernet() + ipv4(tcp(), options=bytes(4))[:28], 42),
+    "data offset": (ethernet() + ipv4(tcp(offset=4))[:36], 50),
 }
 
 
 @pytest.mark.parametrize("name", SEEN)
-def test_a_contradiction_counts_from_the_byte_where_it_is_seen(name):
+def test_a_contradiction_counts_from_the_end_of_the_word_where_it_is_seen(name):
     frame, seen = SEEN[name]
     assert len(frame) == seen
     assert reason(frame, tso(1000)) == "bad_header"
@@ -233,7 +300,7 @@ def test_a_checksum_field_outside_the_frame_is_a_bad_request_and_judged_last():
 
 
 def test_a_refusal_says_its_reason_first():
-    with pytest.raises(Refused, match="^bad_header: the request is for TCP, the IP protocol is 17$"):
+    with pytest.raises(Refused, match="^bad_header: the request is for IP protocol 6, the header at byte 34 is 17$"):
         segment(tcp_frame(3000, ip={"protocol": 17}), tso(1000))
 
 
@@ -252,11 +319,10 @@ NOT_UNDERSTOOD = {
     "addresses alone": ethernet()[:12],
     "an Ethernet header alone": ethernet(),
     "ARP": ethernet(0x0806) + noise(46),
-    "IPv6": ethernet(0x86DD) + noise(2000),
+    "version 0 in place of IPv6": ethernet(0x86DD) + bytes(2000),
     "another EtherType before what looks like IPv4": auto_frame(tcp(noise(90)), ethertype=0x0801),
     "another EtherType behind a tag": auto_frame(tcp(noise(90)), ethertype=0x0801, tag=1),
-    "two tags": ethernet(0x8100, tag=1) + b"\0\1\x08\0" + ipv4(tcp()),
-    "802.1ad": ethernet(0x88A8) + b"\0\1\x08\0" + ipv4(tcp()),
+    "another EtherType behind two tags": ethernet(0x8100, tag=1) + b"\0\1\x08\1" + ipv4(tcp()),
     "an IP header that is cut": auto_frame(tcp())[:33],
     "IP options that are cut": auto_frame(tcp(), options=noise(12), total=32)[:45],
     "version 5": auto_frame(tcp(), version=5),
@@ -451,9 +517,14 @@ RANGES = {
     "mtu": (0, 65535),
     "mtu_max": (1, (1 << 20) - 1),
     "frame_len": (0, (1 << 20) - 1),
-    "tcp_keep_first": (0, 0xFFF),
-    "tcp_keep_middle": (0, 0xFFF),
-    "tcp_keep_last": (0, 0xFFF),
+    "tcp_clear_first": (0, 0xFFF),
+    "tcp_clear_middle": (0, 0xFFF),
+    "tcp_clear_last": (0, 0xFFF),
+    "id_mode": (0, 2),
+    "uso_size": (0, 65535),
+    "frag_seed": (0, (1 << 32) - 1),
+    "frag_number": (0, (1 << 32) - 1),
+    "vlan_tci": (0, 65535),
 }
 
 
@@ -474,4 +545,17 @@ def test_the_default_is_no_auto_an_mtu_of_1500_and_wire_frames_of_9216_bytes():
 def test_an_unknown_feature_is_refused_by_name():
     with pytest.raises(ValueError, match="no feature 'rx-gro'"):
         Options(features={"rx-gro"})
-    assert Options().features == FEATURES == {TSO, CHECKSUM}
+    with pytest.raises(ValueError, match="no feature 'rx-lro'"):
+        Options(disable={"rx-lro"})
+
+
+def test_all_features_but_sctp_are_on_by_default():
+    assert Options().features == DEFAULT_FEATURES == FEATURES - {"tx-checksum-sctp"}
+    assert len(FEATURES) == 15
+    assert Options().disable == frozenset()
+
+
+@pytest.mark.parametrize("order", ("", "middle", None))
+def test_an_unknown_order_of_fragments_is_refused_by_name(order):
+    with pytest.raises(ValueError, match=f"ufo_order must be 'last' or 'first', not {order!r}"):
+        Options(ufo_order=order)
