@@ -11,7 +11,7 @@ from struct import pack, unpack_from
 
 from offcut_model import Options, Refused, VirtioNetHdr, segment
 
-__all__ = ["DIFFERENCES", "LIKE_LINUX", "Asked", "Disagreement", "agreement", "compare"]
+__all__ = ["DIFFERENCES", "LIKE_LINUX", "Asked", "Disagreement", "agreement", "compare", "without_identification"]
 
 LIKE_LINUX = Options(mtu_max=0xFFFFF, ufo_order="first")
 """The kernel's devices have no ``mtu_max``, it always knows a frame's length, and sends the first fragment first."""
@@ -177,7 +177,7 @@ def ip_version_is_not_looked_at(a: Asked) -> bool:
 
 def tunnel_offset_is_believed(a: Asked) -> bool:
     """On purpose: the kernel takes the outer transport header to stand at outer_th_offset, whatever the outer IP header says."""
-    wrong = a.behind_ip()[1] != a.header.outer_th_offset
+    wrong = a.behind_ip()[:2] != (17, a.header.outer_th_offset)
     return bool(a.header.gso_type & UDP_TUNNEL) and wrong and a.model == "bad_header" and bool(a.kernel)
 
 
@@ -344,16 +344,24 @@ def _hex(data: bytes) -> str:
     return data[:_SHOWN_BYTES].hex(" ") + " ..." * (len(data) > _SHOWN_BYTES)
 
 
+def without_identification(header: VirtioNetHdr, frame: bytes, answer: list[bytes] | None) -> list[bytes] | None:
+    """An answer of the kernel, in which the identification of IPv6 fragments, which is random, is 0."""
+    if not answer or not _are_ipv6_fragments(asked := Asked(header, frame, answer, answer)):
+        return answer
+    at = asked.behind_ip()[1] + 4
+    return [_without(wire, at, at + 4) for wire in answer]
+
+
 def _are_ipv6_fragments(asked: Asked) -> bool:
     return asked.base == UFO and asked.ethertype == 0x86DD and asked.model_cuts and asked.kernel_cuts
 
 
 def _same_but_for_the_identification(asked: Asked) -> bool:
     """Whether these are the same IPv6 fragments with another identification."""
-    if not _are_ipv6_fragments(asked):
+    if not _are_ipv6_fragments(asked) or not isinstance(asked.model, list):
         return False
     at = asked.behind_ip()[1] + 4
-    ours, theirs = ([_without(wire, at, at + 4) for wire in answer or ()] for answer in (asked.model, asked.kernel))
+    ours, theirs = (without_identification(asked.header, asked.frame, answer) for answer in (asked.model, asked.kernel))
     return ours == theirs and len({wire[at : at + 4] for wire in asked.kernel or ()}) == 1
 
 

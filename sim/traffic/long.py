@@ -20,7 +20,12 @@ def near_64k(dice, bounds):
 
 def big_tcp(dice, bounds):
     """TCP around and beyond 64 KiB, seldom up to 512 KiB: IPv4 with total length 0, IPv6 with a jumbo-payload header, or without."""
-    length = dice.weighted(((65536 + dice.randint(-20, 120), 3), (dice.randint(65000, 140000), 5), (dice.randint(140000, 524288), 1)))
+    length = dice.weighted((
+        (65536 + dice.randint(-20, 120), 3),
+        (dice.randint(65000, 140000), 5),
+        (dice.randint(140000, 490000), 0.8),  # a TAP device has no room for most lengths between here and 512 KiB
+        (524288 - dice.randint(0, 3000), 0.3),
+    ))
     gso_type = dice.choice((TCPV4, TCPV6))
     draft = segment.headed(dice, gso_type)
     ip = draft.stack.ips[0]
