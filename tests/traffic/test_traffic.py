@@ -5,7 +5,9 @@ from collections import Counter
 
 import pytest
 
+from bench.scoreboard import answer
 from offcut.config import FEATURES as CONFIG_FEATURES
+from offcut_model import REASONS
 from traffic import FEATURES, KINDS, LONG_KINDS, SIZES, Case, requests
 
 COUNT = 12_000
@@ -159,3 +161,27 @@ def test_a_kind_or_size_that_does_not_exist_is_named_in_the_error():
         next(requests(1, 1, size="huge"))
     with pytest.raises(ValueError, match="'nothing'"):
         next(requests(1, 1, kinds=("nothing",)))
+
+
+def checksums(case):
+    """What stands in the checksum fields of each wire frame of a request, by the model: the innermost, and that of a UDP tunnel."""
+    segments, _ = answer(case)
+    places = [word(case, 6) + word(case, 8)]
+    if case.vnet_hdr[1] == 3 and len(segments) > 1 and "IPv6" in notes(case):
+        places = [places[0] + 8]  # a fragment header stands before it
+    if word(case, 20):
+        places.append(word(case, 20) + 6)
+    return {wire[at : at + 2] for wire in segments for at in places}
+
+
+def test_a_sum_that_should_come_out_zero_does(seed):
+    cases = [case for case in requests(seed, 300, kinds=("segment-zero-sum",), jumbo=0) if not any("GRE" in note for note in notes(case))]
+    seen = [checksums(case) & {bytes(2), b"\xff\xff"} for case in cases]
+    assert sum(map(bool, seen)) > 0.97 * len(cases), "an inner routing header or a header too long may spoil one"
+    assert set.union(*seen) == {bytes(2), b"\xff\xff"}
+
+
+def test_every_reason_of_the_model_is_met_and_most_requests_are_sent(cases):
+    met = Counter(answer(case)[1] for case in cases)
+    assert met.keys() == REASONS.keys() | {None}
+    assert 0.6 < met[None] / len(cases) < 0.8
