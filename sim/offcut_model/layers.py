@@ -101,7 +101,7 @@ class Ipv4FragmentPatch:
 
     def __call__(self, header: bytearray, piece: Piece) -> None:
         total_length = self._headers_bytes + piece.length
-        flags_fragment = piece.offset >> 3 | (0 if piece.is_last else Ipv4.MORE_FRAGMENTS)
+        flags_fragment = (piece.offset & 0xFFFF) >> 3 | (0 if piece.is_last else Ipv4.MORE_FRAGMENTS)
         _U16.pack_into(header, self._start + Ipv4.TOTAL_LENGTH.offset, total_length & 0xFFFF)
         _U16.pack_into(header, self._start + Ipv4.FLAGS_FRAGMENT.offset, flags_fragment)
         check = invert(self._shared_sum + (total_length & 0xFFFF) + flags_fragment)
@@ -126,7 +126,7 @@ class FragmentPatch:
         self._start = start
 
     def __call__(self, header: bytearray, piece: Piece) -> None:
-        offset_flags = piece.offset | (0 if piece.is_last else Fragment.MORE_FRAGMENTS)
+        offset_flags = piece.offset & 0xFFFF | (0 if piece.is_last else Fragment.MORE_FRAGMENTS)
         _U16.pack_into(header, self._start + Fragment.OFFSET_FLAGS.offset, offset_flags)
 
 
