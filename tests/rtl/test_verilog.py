@@ -1,6 +1,8 @@
 """The Verilog generator."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from functools import cache
@@ -9,7 +11,9 @@ import pytest
 from standin import StandIn
 
 from offcut import __version__, verilog
-from offcut.config import FEATURES, WIDTHS, Config
+from offcut.cli import configuration
+from offcut.cli.main import parser
+from offcut.config import DEFAULT_FEATURES, FEATURES, WIDTHS, Config
 from offcut.rtl.build import lint
 
 generated = cache(verilog.generate)
@@ -19,16 +23,22 @@ REASONS = (
     *("bad_request", "bad_header", "disabled", "length_mismatch"),
 )
 
+CSUM, TSO = "tx-checksum-ip-generic", "tx-tcp-segmentation"
+
 CONFIGS = [
     *(Config(width=width) for width in WIDTHS),
-    *(Config(features=frozenset(FEATURES) - {name}) for name in FEATURES),
-    Config(features=frozenset()),
-    Config(mtu_max=1522),
+    Config(features=()),
+    Config(features={CSUM}),
+    Config(features={CSUM, TSO}),
+    Config(features={"tx-udp-fragmentation"}, width=32),
+    Config(features=DEFAULT_FEATURES - {CSUM}, width=128),
+    Config(features=FEATURES, ufo_order="first", user_width=64, mtu_max=1522),
+    *(pytest.param(Config(features={name}), marks=pytest.mark.long) for name in FEATURES if name not in (CSUM, "tx-udp-fragmentation")),
 ]
 
 
-def interface(width):
-    """The ports of interfaces.md: name, direction, bits."""
+def interface(width, user_width):
+    """The ports of the interface: name, direction, bits."""
     return [
         ("clk", "input", 1),
         ("rst", "input", 1),
@@ -37,24 +47,32 @@ def interface(width):
         ("s_axis_tvalid", "input", 1),
         ("s_axis_tready", "output", 1),
         ("s_axis_tlast", "input", 1),
-        ("s_axis_tuser", "input", 160),
+        ("s_axis_tuser", "input", 160 + user_width),
         ("m_axis_tdata", "output", width),
         ("m_axis_tkeep", "output", width // 8),
         ("m_axis_tvalid", "output", 1),
         ("m_axis_tready", "input", 1),
         ("m_axis_tlast", "output", 1),
+        *([("m_axis_tuser", "output", user_width)] if user_width else []),
         ("cfg_auto", "input", 1),
         ("cfg_mtu", "input", 16),
+        ("cfg_disable", "input", 16),
+        ("cfg_tcp_clear_first", "input", 12),
+        ("cfg_tcp_clear_middle", "input", 12),
+        ("cfg_tcp_clear_last", "input", 12),
+        ("cfg_id_mode", "input", 2),
+        ("cfg_uso_size", "input", 16),
+        ("cfg_frag_seed", "input", 32),
         ("stat_frame", "output", 1),
         ("stat_segment", "output", 1),
         *((f"stat_drop_{reason}", "output", 1) for reason in REASONS),
     ]
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-def test_the_top_module_has_the_ports_of_the_interface_and_no_other(width):
-    ports = verilog.ports(generated(Config(width=width))).values()
-    assert sorted((port.name, port.direction, port.width) for port in ports) == sorted(interface(width))
+@pytest.mark.parametrize("config", CONFIGS, ids=verilog.switches)
+def test_the_top_module_has_the_ports_of_the_interface_and_no_other_whatever_is_built_in(config):
+    ports = verilog.ports(generated(config)).values()
+    assert sorted((port.name, port.direction, port.width) for port in ports) == sorted(interface(config.width, config.user_width))
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=verilog.switches)
@@ -74,7 +92,7 @@ def test_the_same_configuration_gives_the_same_text_in_every_process():
 
 
 def test_the_header_names_the_version_and_the_switches_and_no_place():
-    config = Config(width=128, mtu_max=2000)
+    config = Config(width=128, mtu_max=2000, ufo_order="first", user_width=5)
     text = generated(config)
     assert f"Offcut {__version__}" in text and f"offcut verilog {verilog.switches(config)}" in text
     assert os.path.expanduser("~") + os.sep not in text and os.getcwd() not in text and ".py" not in text
@@ -93,3 +111,44 @@ def test_a_memory_powers_up_by_a_loop_not_by_a_line_a_word():
 def test_a_module_that_is_not_there_has_no_ports():
     with pytest.raises(ValueError, match="no module 'offcut_rx'"):
         verilog.ports(verilog.convert(StandIn(64), name=verilog.TOP), "offcut_rx")
+
+
+SWITCHES = {
+    Config(): "--width 64 --features '{default}' --mtu-max 9216",
+    Config(
+        features={"tx-vlan-offload", "tx-checksum-ip-generic"}
+    ): "--width 64 --features 'tx-checksum-ip-generic,tx-vlan-offload' --mtu-max 9216",
+    Config(features=()): "--width 64 --features '' --mtu-max 9216",
+    Config(ufo_order="first", user_width=7): "--width 64 --features '{default}' --mtu-max 9216 --ufo-order first --user-width 7",
+}
+
+
+@pytest.mark.parametrize("config", SWITCHES, ids=SWITCHES.get)
+def test_the_switches_make_the_same_engine_again(config):
+    default = ",".join(name for name in FEATURES if name in DEFAULT_FEATURES)
+    assert verilog.switches(config) == SWITCHES[config].format(default=default)
+    args = parser().parse_args(["verilog", "-o", "out.v", *shlex.split(verilog.switches(config))])
+    assert configuration.config(args) == config
+
+
+def test_a_configuration_that_cannot_be_is_refused_with_a_sentence():
+    refused = {
+        "Bus width must be one of 32, 64, 128, 256, 512 bits, not 40": {"width": 40},
+        "mtu_max must lie between 1522 and 9216 bytes, not 9217": {"mtu_max": 9217},
+        "ufo_order must be 'last' or 'first', not 'middle'": {"ufo_order": "middle"},
+        "user_width must lie between 0 and 64 bits, not 65": {"user_width": 65},
+        "user_width must lie between 0 and 64 bits, not -1": {"user_width": -1},
+        "Features are a set of names, not the text 'tx-vlan-offload'": {"features": "tx-vlan-offload"},
+        "There is no feature 'tso'; there are tx-checksum-ip-generic, ": {"features": {"tso"}},
+    }
+    for sentence, arguments in refused.items():
+        with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
+            Config(**arguments)
+
+
+def test_features_have_bits_in_their_order():
+    assert [Config.bit(name) for name in FEATURES] == list(range(15))
+    assert [name for name in FEATURES if not Config().has(name)] == ["tx-checksum-sctp"]
+    for method in (Config().has, Config.bit):
+        with pytest.raises(ValueError, match="no feature 'tso'"):
+            method("tso")
