@@ -62,6 +62,20 @@ def test_features_that_are_left_out_or_switched_off_are_off(offcut):
     assert states(outcome) == expected
 
 
+GROUPS = {
+    "default": DEFAULT_FEATURES,
+    "all": set(FEATURES),
+    "default,tx-checksum-sctp": set(FEATURES),
+    "tx-vlan-offload,all": set(FEATURES),
+    "": set(),
+}
+
+
+@pytest.mark.parametrize("chosen", GROUPS)
+def test_default_and_all_stand_for_several_features(offcut, chosen):
+    assert {name for name, state in states(offcut("features", "--features", chosen)).items() if state == "on"} == GROUPS[chosen]
+
+
 def test_a_features_cost_is_what_it_adds_to_an_engine_that_has_none(offcut, monkeypatch):
     engine = {"width": 128, "mtu_max": 9216, "ufo_order": "last", "user_width": 0}
     rows = [

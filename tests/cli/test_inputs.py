@@ -86,7 +86,7 @@ def test_the_tunnel_fields_of_a_24_byte_header_are_used(offcut, pcap, records, t
 @pytest.mark.parametrize("engine", (["--engine", "model"], ["--engine", "rtl", "--check"]), ids=("model", "rtl"))
 def test_ipv6_fragments_of_different_datagrams_have_different_identifications(offcut, pcap, records, tmp_path, engine, monkeypatch):
     """Also in different batches of a long capture, which are different runs of the gateware."""
-    monkeypatch.setattr("offcut.cli.segment.BATCH_BYTES", 10_000)
+    monkeypatch.setattr("offcut.cli.records.BATCH_BYTES", 10_000)
     asked = VirtioNetHdr(flags=1, gso_type=3, gso_size=1448, csum_start=54, csum_offset=6)
     path = pcap([((1, 0), asked.pack() + FRAMES[2])] * 9)
     assert offcut("segment", "--vnet-hdr", path, "-o", tmp_path / "out.pcap", *engine).status == 0

@@ -7,6 +7,9 @@ from offcut.config import DEFAULT_FEATURES, FEATURES, UFO_ORDERS, USER_WIDTH_MAX
 
 __all__ = ["add_disable", "add_engine", "add_user_width", "config", "disabled"]
 
+GROUPS = {"default": DEFAULT_FEATURES, "all": frozenset(FEATURES)}
+"""What stands for several features."""
+
 
 def add_engine(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     """The switches that :func:`config` reads."""
@@ -16,7 +19,8 @@ def add_engine(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     group.add_argument(
         "--features",
         metavar="NAME,NAME...",
-        help=f"what is built in, by `ethtool -k` names; `offcut features` lists them (default: all but {left_out})",
+        help="what is built in, by the names of `offcut features`, which are those of `ethtool -k`; "
+        f"or `default`, all but {left_out}; or `all` (default: default)",
     )
     group.add_argument(
         "--mtu-max", type=int, default=9216, metavar="BYTES", help="longest frame to leave, with Ethernet header (default: 9216)"
@@ -46,10 +50,11 @@ def add_disable(group: "argparse._ArgumentGroup") -> None:
 
 def config(args: argparse.Namespace) -> Config:
     """The configuration that the switches ask for."""
-    features = DEFAULT_FEATURES if args.features is None else _names(args.features)
+    chosen = _names("default" if args.features is None else args.features)
+    features = (chosen - GROUPS.keys()).union(*(GROUPS[name] for name in chosen & GROUPS.keys()))
     user_width = getattr(args, "user_width", 0)
     try:
-        return Config(width=args.width, features=frozenset(features), mtu_max=args.mtu_max, ufo_order=args.ufo_order, user_width=user_width)
+        return Config(width=args.width, features=features, mtu_max=args.mtu_max, ufo_order=args.ufo_order, user_width=user_width)
     except ValueError as error:
         raise CommandError(str(error)) from None
 
