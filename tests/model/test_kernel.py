@@ -5,13 +5,37 @@ from pathlib import Path
 
 import pytest
 
-from kernel.differences import compare, without_identification
-from kernel.oracle import KernelOracle, unavailable
+from kernel.differences import DIFFERENCES, compare, without_identification
 from kernel.vectors import KINDS, load, question
+from offcut.oracle import KernelOracle, unavailable
 from offcut_model import VirtioNetHdr
 from traffic import requests
 
-from .build import ethernet, ipv4, noise, pseudo, slow_sum, tcp, tcp_frame, transport_of, tso, udp
+from .build import (
+    JUMBO,
+    TCPV4,
+    TCPV6,
+    USO,
+    ethernet,
+    gre,
+    ipv4,
+    ipv6,
+    noise,
+    partial,
+    pseudo,
+    slow_sum,
+    tcp,
+    tcp6_frame,
+    tcp_frame,
+    transport_of,
+    tso,
+    tso6,
+    udp,
+    udp_frame,
+    udp_tunnel,
+    ufo,
+    uso,
+)
 
 VECTORS = load(Path(__file__).with_name("kernel_vectors.json"))
 COUNT = 5000
@@ -61,6 +85,30 @@ def with_zero_sum(length, at=0):
     return tcp_frame(bytes(payload))
 
 
+def zero_sum_udp(at, length):
+    """A UDP frame of 3000 bytes of payload, of which ``length`` from ``at`` on, as a datagram, have a checksum that comes out as 0."""
+    payload = bytearray(noise(3000))
+    payload[at : at + 2] = b"\0\0"
+    body = udp(bytes(payload[at : at + length]), check=0)
+    payload[at : at + 2] = (0xFFFF - slow_sum(pseudo(len(body), 17) + body)).to_bytes(2, "big")
+    return udp_frame(bytes(payload))
+
+
+def jumbogram(payload, *, first=JUMBO, tags=()):
+    """A packet above 64 KiB over IPv6 as BIG TCP hands it over, or one with another hop-by-hop header."""
+    body = partial(tcp, noise(payload), version=6)
+    chain = first + (8 + len(body)).to_bytes(4, "big")
+    return ethernet(0x86DD, tags=tags) + ipv6(body, chain=chain, next_header=0, length=0)
+
+
+def without_outer_sum(frame):
+    """A frame with 0 in the checksum field of the outer UDP header behind IPv4."""
+    return frame[:40] + bytes(2) + frame[42:]
+
+
+TAGS = ((0x8100, 5),)
+LEFT_TO_ROUTE = b"\x06\0\0\1\0\0\0\0"
+INNER = {"TCP over IPv4": TCPV4, "TCP over IPv6": TCPV6, "UDP over IPv4": USO, "UDP over IPv6": -USO}
 CSUM = VirtioNetHdr(flags=1, csum_start=34, csum_offset=16)
 NO_CSUM = {"flags": 0, "csum_start": 0, "csum_offset": 0}
 ASKED = {
@@ -101,14 +149,144 @@ ASKED = {
     "the checksum field half outside": (VirtioNetHdr(flags=1, csum_start=34, csum_offset=65), noise(100), "refused"),
     "an odd csum_start": (VirtioNetHdr(flags=1, csum_start=33, csum_offset=4), noise(100), "whole"),
     "BIG TCP": (tso(1448), tcp_frame(500_000, ip={"total": 0}), "cut"),
-    # The same, where the kernel is known to differ.
+    "7 tags": (tso(1000, csum_start=62), ethernet(tags=TAGS * 7) + tcp_frame(3000)[14:], "cut"),
+    # IPv6.
+    "TCP over IPv6": (tso6(1000), tcp6_frame(3000, flags=0xFFF, options=noise(12)), "cut"),
+    "TCP behind every extension header": (tso6(1000, csum_start=94), tcp6_frame(3000, ip={"through": (0, 60, 43, 60, 0)}), "cut"),
+    "TCP behind extension headers, no NEEDS_CSUM": (tso6(1000, **NO_CSUM), tcp6_frame(3000, ip={"through": (0, 60, 43)}), "cut"),
+    "TCP behind a fragment header": (tso6(1000, csum_start=62), tcp6_frame(3000, ip={"through": (44,)}), "refused"),
+    "TCP behind an authentication header": (tso6(1000, csum_start=62), tcp6_frame(3000, ip={"through": (51,)}), "refused"),
+    "a routing header with segments left": (
+        tso6(1000, csum_start=62),
+        tcp6_frame(3000, ip={"chain": LEFT_TO_ROUTE, "next_header": 43}),
+        "cut",
+    ),
+    "IPv6 payload length 0": (tso6(1000), tcp6_frame(3000, ip={"length": 0}), "cut"),
+    "TCPv6 over IPv4": (tso(1000, gso_type=4), tcp_frame(3000), "refused"),
+    "TCPv4 over IPv6": (tso6(1000, gso_type=1), tcp6_frame(3000), "refused"),
+    "BIG TCP over IPv6": (tso6(1448, csum_start=62), jumbogram(400_000), "cut"),
+    "a jumbogram of 65,537 bytes": (tso6(1448, csum_start=62), jumbogram(65_537 - 68), "cut"),
+    "a jumbogram of 65,536 bytes": (tso6(1448, csum_start=62), jumbogram(65_536 - 68), "cut"),
+    "a jumbogram of 65,537 bytes behind a tag": (tso6(1448, csum_start=66), jumbogram(65_537 - 68, tags=TAGS), "cut"),
+    "a jumbogram of 65,536 bytes behind a tag": (tso6(1448, csum_start=66), jumbogram(65_536 - 68, tags=TAGS), "cut"),
+    "a jumbo header in front of 30,000 bytes": (tso6(1448, csum_start=62), jumbogram(30_000), "cut"),
+    "a jumbogram in one segment": (tso6(65534, csum_start=62), jumbogram(65_500), "whole"),
+    "above 64 KiB without a jumbo header": (tso6(1448), tcp6_frame(70_000, ip={"length": 0}), "cut"),
+    "gso_size 65534 over IPv6": (tso6(65534), tcp6_frame(140_000, ip={"length": 0}), "cut"),
+    # Datagrams.
+    "datagrams": (uso(1000), udp_frame(3001), "cut"),
+    "datagrams over IPv6": (uso(1000, csum_start=54), udp_frame(3001, version=6), "cut"),
+    "datagrams that add up": (uso(1000), udp_frame(3000), "cut"),
+    "one datagram": (uso(1000), udp_frame(1000), "whole"),
+    "one byte beyond a datagram": (uso(1000), udp_frame(1001), "cut"),
+    "a datagram that sums to 0": (uso(1000), zero_sum_udp(1000, 1000), "cut"),
+    "one datagram that sums to 0": (uso(3000), zero_sum_udp(0, 3000), "whole"),
+    "datagrams with a partial sum of 0": (uso(1000), udp_frame(3000, check=0), "cut"),
+    "datagrams with a partial sum of 0xFFFF": (uso(1000), udp_frame(3000, check=0xFFFF), "cut"),
+    "datagrams with UDP length 0": (uso(1000), udp_frame(3000, length=0), "cut"),
+    "datagrams with another UDP length": (uso(1000), udp_frame(3000, length=65535), "cut"),
+    "128 datagrams": (uso(10), udp_frame(1280), "cut"),
+    "129 datagrams": (uso(10), udp_frame(1281), "refused"),
+    "datagrams above 64 KiB": (uso(65534), udp_frame(140_000, ip={"total": 0}), "cut"),
+    "datagrams without NEEDS_CSUM": (uso(1000, **NO_CSUM), udp_frame(3000), "refused"),
+    "datagrams with ECN": (uso(1000, gso_type=0x85), udp_frame(3000), "refused"),
+    "datagrams with csum_offset 16": (uso(1000, csum_offset=16), udp_frame(3000), "refused"),
+    "datagrams of TCP": (uso(1000), tcp_frame(3000), "refused"),
+    # Fragments.
+    "fragments": (ufo(1000), udp_frame(3000), "cut"),
+    "fragments over IPv6": (ufo(1000, csum_start=54), udp_frame(3000, version=6), "cut"),
+    "fragments without NEEDS_CSUM": (ufo(1000, **NO_CSUM), udp_frame(3000), "cut"),
+    "fragments without NEEDS_CSUM over IPv6": (ufo(1000, **NO_CSUM), udp_frame(3000, version=6), "cut"),
+    "fragments with options and DF": (ufo(1000, csum_start=42), udp_frame(3000, ip={"fragment": 0xC123, "options": noise(8)}), "cut"),
+    "fragments with a wrong UDP length": (ufo(1000), udp_frame(3000, length=9), "cut"),
+    "fragments with a wrong partial sum": (ufo(1000), udp_frame(3000, check=0x1234), "cut"),
+    "a datagram of gso_size": (ufo(1000), udp_frame(992), "whole"),
+    "a datagram of gso_size over IPv6": (ufo(1000, csum_start=54), udp_frame(992, version=6), "whole"),
+    "a datagram one byte above gso_size": (ufo(1000), udp_frame(993), "cut"),
+    "fragments of 8 bytes": (ufo(8), udp_frame(100), "cut"),
+    "a fragmented datagram that sums to 0": (ufo(1000), zero_sum_udp(0, 3000), "cut"),
+    "fragments of TCP": (ufo(1000), tcp_frame(3000), "refused"),
+    # UDP tunnels.
+    **{
+        f"{inner} in a UDP tunnel over IPv{outer}{', outer checksum' * outer_csum}": (
+            *udp_tunnel(3000, outer=outer, base=base, outer_csum=outer_csum),
+            "cut",
+        )
+        for inner, base in INNER.items()
+        for outer in (4, 6)
+        for outer_csum in (False, True)
+    },
+    "a tunnel with nothing between the headers": (*udp_tunnel(3000, opaque=0), "cut"),
+    "a tunnel with Geneve options": (*udp_tunnel(3000, opaque=76), "cut"),
+    "a tunnel with 2 bytes between the headers": (*udp_tunnel(3000, opaque=2, outer_csum=True), "cut"),
+    "a tunnel behind 7 tags": (*udp_tunnel(3000, tags=TAGS * 7), "cut"),
+    "a tunnel with options outside and inside": (
+        *udp_tunnel(3000, outer_ip={"options": bytes(8)}, inner={"options": bytes(12)}, request={"csum_start": 90}, options=noise(12)),
+        "cut",
+    ),
+    "a tunnel with extension headers outside": (*udp_tunnel(3000, outer=6, outer_ip={"through": (0, 60)}, outer_csum=True), "cut"),
+    "a tunnel with ECN": (*udp_tunnel(3000, request={"gso_type": 0xA1}, flags=0xFFF), "cut"),
+    "a tunnel above 64 KiB": (*udp_tunnel(150_000, outer_csum=True, outer_ip={"total": 0}, inner={"total": 0}), "cut"),
+    "a tunnel with one segment": (*udp_tunnel(1000, outer_csum=True), "whole"),
+    "a tunnel whose outer partial sum is 0": (udp_tunnel(3000, outer_csum=True)[0], without_outer_sum(udp_tunnel(3000)[1]), "cut"),
+    "a tunnel whose outer checksum field is 0": (udp_tunnel(3000)[0], without_outer_sum(udp_tunnel(3000)[1]), "cut"),
+    "a tunnel without NEEDS_CSUM": (*udp_tunnel(3000, request={"flags": 0}), "refused"),
+    "a tunnel of both families": (*udp_tunnel(3000, request={"gso_type": 0x61}), "refused"),
+    "a tunnel with fragments": (*udp_tunnel(3000, base=USO, request={"gso_type": 0x23}), "refused"),
+    "a tunnel without a type": (*udp_tunnel(3000, request={"gso_type": 0x20}), "refused"),
+    "a tunnel with datagrams and ECN": (*udp_tunnel(3000, base=USO, request={"gso_type": 0xA5}), "refused"),
+    "a tunnel with an outer header of 19 bytes": (*udp_tunnel(3000, request={"outer_th_offset": 33}), "refused"),
+    "a tunnel with an inner header in the outer one": (*udp_tunnel(3000, opaque=0, request={"inner_nh_offset": 41}), "refused"),
+    "a tunnel with an inner header of 19 bytes": (*udp_tunnel(3000, request={"csum_start": 69}), "refused"),
+    "a tunnel with csum_start behind the transport header": (*udp_tunnel(3000, request={"csum_start": 74}), "refused"),
+    "a tunnel of the other inner family": (*udp_tunnel(3000, base=TCPV6, request={"gso_type": 0x21}), "refused"),
+    "UDP_TUNNEL_CSUM without a tunnel": (tso(1000, flags=9), tcp_frame(3000), "cut"),
+    "a UDP tunnel in a request without one": (tso(1000, csum_start=70), udp_tunnel(3000)[1], "refused"),
+    # Where the kernel is known to differ: each at least once.
+    "a frame of 13 bytes": (VirtioNetHdr(), noise(13), "no_ethernet_header"),
+    "a tag at the frame's end": (VirtioNetHdr(), ethernet(tags=TAGS) + bytes(1), "tag_without_what_follows"),
+    "9 tags": (tso(1000, csum_start=70), ethernet(tags=TAGS * 9) + tcp_frame(3000)[14:], "too_many_tags"),
     "payload within gso_size, options beyond it": (tso(1000), tcp_frame(1000, options=noise(12)), "one_segment_taken_for_more"),
     "payload of gso_size, no NEEDS_CSUM, headers beyond it": (tso(1000, **NO_CSUM), tcp_frame(1000), "one_segment_taken_for_more"),
     "csum_start 19": (VirtioNetHdr(flags=1, csum_start=19), noise(100), "csum_start_below_20"),
     "csum_start 20": (VirtioNetHdr(flags=1, csum_start=20), noise(100), "whole"),
     "IP version 6": (tso(1000), tcp_frame(3000, ip={"version": 6}), "ip_version_is_not_looked_at"),
     "UDP in one segment": (tso(1000), tcp_frame(100, ip={"protocol": 17}), "one_segment_is_not_looked_into"),
+    "GRE": (tso(1000, csum_start=58), ethernet() + ipv4(gre(ipv4(tcp(noise(3000)))), protocol=47), "tunnel_that_a_tap_cannot_name"),
+    "IP in IP": (tso(1000, csum_start=54), ethernet() + ipv4(ipv4(tcp(noise(3000))), protocol=4), "tunnel_that_a_tap_cannot_name"),
+    "outer_th_offset too great": (*udp_tunnel(3000, request={"outer_th_offset": 36}), "tunnel_offset_is_believed"),
+    "a UDP tunnel over the other family": (*udp_tunnel(3000, outer=6, request={"gso_type": 0x21}), "tunnel_family_is_not_looked_at"),
+    "an odd tunnel header": (*udp_tunnel(3000, opaque=9), "tunnel_offset_may_be_odd"),
+    "headers of 300 bytes": (*udp_tunnel(3000, opaque=216), "headers_may_be_longer"),
+    "fragments of 12 bytes": (ufo(12), udp_frame(100), "fragments_overlap"),
+    "a datagram of 65,536 bytes": (ufo(1480), udp_frame(65_528), "fragments_beyond_64_kib"),
+    "fragments with ECN": (ufo(1000, gso_type=0x83), udp_frame(3000), "fragments_with_ecn"),
+    "fragments with csum_offset 16": (ufo(1000, csum_offset=16), udp_frame(3000), "fragments_with_any_checksum_field"),
+    "a destination header behind a routing header": (
+        ufo(1000, csum_start=70),
+        udp_frame(3000, version=6, ip={"through": (43, 60)}),
+        "fragment_header_behind_routing",
+    ),
+    "fragments behind an extension header": (
+        ufo(1000, csum_start=62),
+        udp_frame(3000, version=6, ip={"through": (60,)}),
+        "fragment_offsets_count_extension_headers",
+    ),
+    "a jumbogram behind two tags": (tso6(1448, csum_start=70), jumbogram(70_000, tags=TAGS * 2), "jumbo_header_is_left_in"),
+    "another hop-by-hop header above 64 KiB": (
+        tso6(1448, csum_start=62),
+        jumbogram(70_000, first=b"\x06\0\1\4"),
+        "jumbo_header_may_be_another",
+    ),
 }
+
+
+def test_every_known_difference_is_asked_about():
+    assert {expected for *_, expected in ASKED.values()} == {difference.__name__ for difference in DIFFERENCES} | {
+        "cut",
+        "whole",
+        "refused",
+    }
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -123,12 +301,6 @@ def test_the_kernel_itself_sends_zero_from_a_cut_and_ffff_else(kernel, header, n
     frame = with_zero_sum(3000, at=1000) if header.gso_size == 1000 else with_zero_sum(1000)
     (answer,) = kernel.cut([(header, frame)])
     assert int.from_bytes(transport_of(answer[number])[16:18], "big") == check
-
-
-def udp_frame(length):
-    """A UDP datagram over IPv4 with the pseudo-header's sum in its checksum field."""
-    body = udp(noise(length), check=slow_sum(pseudo(8 + length, protocol=17)))
-    return ethernet() + ipv4(body, protocol=17)
 
 
 @pytest.mark.parametrize(
