@@ -10,12 +10,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from offcut.oracle import KernelOracle
 from offcut_model import VirtioNetHdr
 from traffic import KINDS as KINDS_DRAWN
 from traffic import LONG_KINDS, Case, requests
 
 from .differences import without_identification
-from .oracle import KernelOracle
 
 __all__ = ["KINDS", "Vector", "load", "question", "record"]
 

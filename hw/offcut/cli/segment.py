@@ -1,26 +1,22 @@
 """``offcut segment``: cut the frames of a capture."""
 
 import argparse
-import io
-import os
 import sys
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from offcut.cli import configuration, inputs
 from offcut.cli.advice import advice, likelier_size
 from offcut.cli.compare import check_against_model
 from offcut.cli.engines import ENGINES, Model, Request, Result
-from offcut.cli.errors import CommandError, reason
+from offcut.cli.errors import CommandError
 from offcut.cli.output import STANDARD, replacing
 from offcut.cli.picture import draw
+from offcut.cli.records import VNET_HDR_BYTES, as_request, batches, distinct, no_terminal, opened, ticker
 from offcut.cli.report import Report
 
 if TYPE_CHECKING:
-    from tqdm import tqdm
-
-    from offcut.cli.capture import Record
+    pass
 
 __all__ = ["add_parser", "run"]
 
@@ -48,14 +44,6 @@ examples:
       by each record's own request; the counts as JSON
   tcpdump -i eth0 -w - | offcut segment - -o - | tshark -r -
       between two programs"""
-
-VNET_HDR_BYTES = (10, 12, 20, 24)
-
-LONGEST_FRAME_BYTES = (1 << 20) - 1
-"""What tuser's frame_len can tell."""
-
-BATCH_BYTES = 1 << 26
-"""Frames are cut in batches of this many bytes, so a capture may be longer than the memory."""
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -100,17 +88,13 @@ def run(args: argparse.Namespace) -> None:
         raise CommandError("--check compares the gateware with the model; add --engine rtl")
     if args.vnet_hdr_size and not args.vnet_hdr:
         raise CommandError(f"--vnet-hdr-size {args.vnet_hdr_size} says how long each record's virtio_net_hdr is; add --vnet-hdr")
-    if args.output == STANDARD:
-        if args.json:
-            raise CommandError("--json prints on standard output, where the capture goes with -o -; name a file with -o")
-        if sys.stdout.isatty():
-            raise CommandError("standard output is a terminal, which shows no capture; name a file with -o, or pipe it on")
-    _distinct(args.input, args.output, args.picture)
+    no_terminal(args.output, args.json)
+    distinct(args.input, args.output, args.picture)
     name = "standard input" if args.input == STANDARD else args.input
     header_bytes = (args.vnet_hdr_size or VNET_HDR_BYTES[0]) if args.vnet_hdr else 0
 
     with ExitStack() as stack:
-        source = stack.enter_context(_open(args.input))
+        source = stack.enter_context(opened(args.input))
         writer = PcapWriter(stack.enter_context(replacing(args.output)))
         picture = stack.enter_context(replacing(args.picture)) if args.picture else None
         progress = stack.enter_context(tqdm(desc=f"preparing the {args.engine} engine", unit=" frames", leave=False, disable=None))
@@ -123,13 +107,13 @@ def run(args: argparse.Namespace) -> None:
         likelier = None
         most = _Most()
 
-        for batch in _batches(first, records):
+        for batch in batches(first, records):
             if header_bytes and not report.frames_in:
                 likelier = likelier_size([record.data for record in batch], header_bytes, VNET_HDR_BYTES)
-            requests = [_request(record, header_bytes, name) for record in batch]
-            result = engine.run(requests, _shown(progress, "cutting", report.frames_in))
+            requests = [as_request(record, header_bytes, name) for record in batch]
+            result = engine.run(requests, ticker(progress, "cutting", report.frames_in))
             if args.check:
-                expected = model.run(requests, _shown(progress, "checking", report.frames_in))
+                expected = model.run(requests, ticker(progress, "checking", report.frames_in))
                 check_against_model(requests, result, expected, [record.number for record in batch])
             for origin, frame in zip(result.origins, result.frames, strict=True):
                 writer.write(batch[origin].time_ns, frame)
@@ -152,64 +136,6 @@ def run(args: argparse.Namespace) -> None:
         print(f"\nEvery segment is the model's, byte for byte: {args.output}", file=shown)
     if args.picture:
         print(f"One super-frame and its {len(most.segments)} segments: {args.picture}", file=shown)
-
-
-def _distinct(source: str, *outputs: str | None) -> None:
-    """No file may be read and written, or written twice. (Devices and pipes may.)"""
-    seen: set[str] = set()
-    if outputs.count(STANDARD) > 1:
-        raise CommandError("- is named twice: only one of the output and the picture can go to standard output")
-    for name in filter(None, (source, *outputs)):
-        path = os.path.realpath(name)
-        if name != STANDARD and path in seen and (os.path.isfile(path) or not os.path.exists(path)):
-            raise CommandError(f"{name} is named twice: the capture, the output and the picture must be three files")
-        seen.add(path)
-
-
-def _shown(progress: "tqdm[Any]", what: str, before: int) -> Callable[[int], None]:
-    """Tell how far an engine is in this batch."""
-    progress.set_description_str(what)
-    return lambda done: progress.update(before + done - progress.n)
-
-
-def _open(name: str) -> io.BufferedReader:
-    if name == STANDARD:
-        if sys.stdin is None:
-            raise CommandError("cannot read standard input: it is closed")
-        return cast(io.BufferedReader, sys.stdin.buffer)
-    try:
-        if os.path.isdir(name):
-            raise IsADirectoryError(0, "it is a directory; name a capture in it")
-        return open(name, "rb")
-    except OSError as error:
-        raise CommandError(f"cannot read {name}: {reason(error)}") from None
-
-
-def _batches(first: "Record | None", records: "Iterator[Record]") -> "Iterator[list[Record]]":
-    batch = [first] if first else []
-    size = 0
-    for record in records:
-        batch.append(record)
-        size += len(record.data)
-        if size > BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _request(record: "Record", header_bytes: int, name: str) -> Request:
-    if len(record.data) <= header_bytes > 0:
-        raise CommandError(
-            f"{name}: record {record.number} has {len(record.data)} bytes, which leaves no frame behind a virtio_net_hdr of {header_bytes}; "
-            "was it captured with one? (--vnet-hdr-size)"
-        )
-    frame = record.data[header_bytes:]
-    if len(frame) > LONGEST_FRAME_BYTES:
-        raise CommandError(
-            f"{name}: record {record.number} has {len(frame)} bytes; the longest frame there can be has {LONGEST_FRAME_BYTES}"
-        )
-    return Request(frame, record.data[:header_bytes])
 
 
 class _Most:

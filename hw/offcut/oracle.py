@@ -71,7 +71,7 @@ class KernelOracle:
         worker.join()
         if self._failure is not None:
             self.close()
-            raise RuntimeError(f"The kernel oracle cannot run here: {self._failure}")
+            raise RuntimeError(f"the kernel cannot be asked here: {_said(self._failure)}")
 
     def __enter__(self) -> "KernelOracle":
         return self
@@ -145,7 +145,7 @@ class KernelOracle:
                 done = subprocess.run(command.split(), capture_output=True, text=True, timeout=_SETTLE_SECONDS)
                 if done.returncode:
                     raise OSError(f"{command!r} failed: {done.stderr.strip()}")
-        except (OSError, subprocess.SubprocessError) as error:
+        except (AttributeError, OSError, subprocess.SubprocessError) as error:  # only Linux has unshare
             self._failure = error
 
 
@@ -156,6 +156,13 @@ def unavailable() -> str | None:
     except RuntimeError as error:
         return str(error)
     return None
+
+
+def _said(failure: Exception) -> str:
+    """An error in the system's words."""
+    if isinstance(failure, OSError) and failure.strerror:
+        return f"{failure.filename}: {failure.strerror}" if failure.filename else failure.strerror
+    return str(failure)
 
 
 def _tap(name: str, flags: int = 0) -> int:
