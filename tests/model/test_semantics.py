@@ -6,7 +6,7 @@ import pytest
 
 from offcut_model import DEFAULT_FEATURES, FEATURES, REASONS, Options, Refused, VirtioNetHdr, segment
 
-from .build import auto_frame, ethernet, ipv4, noise, pseudo, reason, slow_sum, tcp, tcp_frame, tso
+from .build import assert_sums_right, auto_frame, ethernet, ipv4, noise, pseudo, reason, slow_sum, tcp, tcp_frame, tso
 
 CSUM = VirtioNetHdr(flags=1, csum_start=34, csum_offset=16)
 TSO, CHECKSUM = "tx-tcp-segmentation", "tx-checksum-ip-generic"
@@ -281,6 +281,63 @@ def test_lengths_of_a_frame_that_leaves_whole(header):
     )
     for options, expected in cases:
         assert reason(frame, header, **options) == expected, options
+
+
+# Where the length was not told.
+
+ONE_OR_MORE = {
+    "declared to fit": (3000, {"total": 1040}, "whole"),
+    "declared not to fit": (3000, {"total": 1041}, "cut"),
+    "declared to fit, and does": (1000, {}, "whole"),
+    "declared to end in the headers": (3000, {"total": 20}, "whole"),
+    "declared not to fit, and fits": (500, {"total": 1041}, "single"),
+    "not declared": (3000, {"total": 0}, "cut"),
+    "not declared, and fits": (500, {"total": 0}, "single"),
+    "not declared, and empty": (0, {"total": 0}, "single"),
+}
+
+
+@pytest.mark.parametrize("name", ONE_OR_MORE)
+def test_without_a_length_that_was_told_the_declared_one_says_whether_a_frame_is_cut(name):
+    length, ip, expected = ONE_OR_MORE[name]
+    frame = tcp_frame(length, flags=0xFFF, ip=ip)
+    if ip.get("total"):
+        # The partial sum is for the declared length, too: a segment's checksum comes out right.
+        inside = ip["total"] - 20 if expected != "whole" else length + 20
+        frame = frame[:50] + slow_sum(pseudo(inside)).to_bytes(2, "big") + frame[52:]
+    wire = segment(frame, tso(1000), Options(frame_len=0))
+    assert b"".join(one[54:] for one in wire) == frame[54:]
+    if expected == "whole":
+        assert wire == segment(frame, CSUM), "exactly as a checksum request"
+    elif expected == "single":
+        assert len(wire) == 1 and wire[0][46:48] == b"\x5f\xff", "a single segment keeps all flags"
+        assert_sums_right(wire[0])
+    else:
+        assert [len(one) - 54 for one in wire] == [1000] * 3
+        for one in wire:
+            assert_sums_right(one)
+
+
+def test_a_single_segment_is_cut_in_all_else():
+    # Its flags are kept whatever the masks; its checksum of 0 stays 0; its ID is its own.
+    frame = tcp_frame(500, flags=0xFFF, ip={"total": 0, "ident": 9})
+    masks = {"tcp_clear_first": 0xFFF, "tcp_clear_middle": 0xFFF, "tcp_clear_last": 0xFFF}
+    (wire,) = segment(frame, tso(1000), Options(frame_len=0, **masks))
+    assert wire[46:48] == b"\x5f\xff"
+    check = int.from_bytes(wire[50:52], "big")
+    changed = (int.from_bytes(frame[60:62], "big") + check) % 0xFFFF
+    (wire,) = segment(frame[:60] + changed.to_bytes(2, "big") + frame[62:], tso(1000), Options(frame_len=0))
+    assert (wire[18:20], wire[50:52]) == (b"\0\x09", b"\0\0")
+    assert_sums_right(wire)
+
+
+def test_what_counts_against_mtu_max_is_what_leaves():
+    single = tcp_frame(500, ip={"total": 0})
+    assert reason(single, tso(1000), frame_len=0, mtu_max=554) is None
+    assert reason(single, tso(1000), frame_len=0, mtu_max=553) == "too_long"
+    declared_to_fit = tcp_frame(3000, ip={"total": 1040})
+    assert reason(declared_to_fit, tso(1000), frame_len=0, mtu_max=3054) is None
+    assert reason(declared_to_fit, tso(1000), frame_len=0, mtu_max=3053) == "too_long"
 
 
 def test_a_checksum_field_outside_the_frame_is_a_bad_request_and_judged_last():
