@@ -7,9 +7,11 @@
                  │           ▼             │                   ▼                 ▼       │  │
                  └──▶ HeaderParser ─▶ plans              SegmentQueue ─▶ HeaderPatcher ──┘  │
                              └──────────────────▶ HeaderRam ────────────────────────────────┘
+
+A datagram's first fragment waits in a buffer of its own beside the PayloadBuffer, or all of them wait in that (``ufo_order``).
 """
 
-from amaranth import Module
+from amaranth import Cat, Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -20,17 +22,19 @@ from .header_ram import HeaderRam
 from .ingress import Ingress
 from .joiner import Joiner
 from .layouts import Drop, Geometry
-from .parser import HeaderParser
+from .identification import Identification
+from .parser import UNDER_WAY, HeaderParser
 from .payload_buffer import PayloadBuffer
 from .payload_sum import PayloadSum
 from .queue import Queue
 from .rows import RowStore
+try:
+    from .runs import Runs
+except ImportError:
+    Runs = None
 from .slicer import Slicer
 
 __all__ = ["OffcutTx"]
-
-PARSER_DEPTH = 18
-"""Plans that can be under way when the plan queue's room goes: one for each stage of the parser."""
 
 SLICER_DEPTH = 14
 """Entries likewise, and so many fewer that the sums of those in the joiner fit as well."""
@@ -52,7 +56,7 @@ class OffcutTx(wiring.Component):
         ports = {
             "s_axis_tdata": In(g.width),
             "s_axis_tkeep": In(g.bus_bytes),
-            "s_axis_tuser": In(160),
+            "s_axis_tuser": In(160 + config.user_width),
             "s_axis_tvalid": In(1),
             "s_axis_tready": Out(1),
             "s_axis_tlast": In(1),
@@ -61,8 +65,9 @@ class OffcutTx(wiring.Component):
             "m_axis_tvalid": Out(1),
             "m_axis_tready": In(1),
             "m_axis_tlast": Out(1),
-            "cfg_auto": In(1),
-            "cfg_mtu": In(16),
+            **({"m_axis_tuser": Out(config.user_width)} if config.user_width else {}),
+            **{f"cfg_{name}": In(field.shape) for name, field in g.settings},
+            "cfg_frag_seed": In(32),
             "stat_frame": Out(1),
             "stat_segment": Out(1),
         }
@@ -75,17 +80,19 @@ class OffcutTx(wiring.Component):
 
         m.submodules.ingress = ingress = Ingress(g)
         m.submodules.rows = rows = RowStore(g)
-        m.submodules.requests = requests = Queue(g.request, depth=g.queue_depth, margin=4)
+        m.submodules.requests = requests = Queue(g.request, depth=g.queue_depth, margin=6)
         m.submodules.parser = parser = HeaderParser(g)
-        m.submodules.plans = plans = Queue(g.plan, depth=g.queue_depth, margin=PARSER_DEPTH)
+        m.submodules.plans = plans = Queue(g.plan, depth=g.queue_depth, margin=UNDER_WAY + 1)
         m.submodules.header_ram = header_ram = HeaderRam(g)
         m.submodules.slicer = slicer = Slicer(g)
         m.submodules.aligner = aligner = Aligner(g)
         m.submodules.gate = gate = Gate(g)
         m.submodules.payload_sum = payload_sum = PayloadSum(g)
         assert payload_sum.latency <= SUM_LATENCY_HIDDEN, "an entry would reach the patcher before its sum"
-        m.submodules.payload_buffer = buffer = PayloadBuffer(g)
-        m.submodules.segments = segments = Queue(g.entry, depth=g.queue_depth, margin=SLICER_DEPTH)
+        m.submodules.payload_buffer = buffer = PayloadBuffer(g, g.buffer_banks)
+        if g.first_last:
+            m.submodules.side_buffer = side_buffer = PayloadBuffer(g, g.side_banks)
+        m.submodules.segments = segments = Queue(g.run if g.runs else g.entry, depth=g.queue_depth, margin=SLICER_DEPTH)
         m.submodules.patcher = patcher = HeaderPatcher(g)
         m.submodules.joiner = joiner = Joiner(g)
 
@@ -98,8 +105,7 @@ class OffcutTx(wiring.Component):
             ingress.i.p.user.eq(self.s_axis_tuser),
             self.s_axis_tready.eq(ingress.i.ready),
             ingress.room.eq(rows.room & requests.room),
-            ingress.cfg_auto.eq(self.cfg_auto),
-            ingress.cfg_mtu.eq(self.cfg_mtu),
+            *(ingress.settings[name].eq(getattr(self, f"cfg_{name}")) for name, _ in g.settings),
             requests.i.valid.eq(ingress.requests.valid),
             requests.i.payload.eq(ingress.requests.payload),
         ]
@@ -116,10 +122,19 @@ class OffcutTx(wiring.Component):
             parser.released.eq(joiner.released),
             plans.i.valid.eq(parser.plan.valid),
             plans.i.payload.eq(parser.plan.payload),
+            header_ram.into.eq(parser.header_slot),
             header_ram.record_write.eq(parser.plan.valid & parser.plan.payload.cut),
             header_ram.record_slot.eq(parser.plan.payload.slot),
             header_ram.record_in.eq(parser.record),
         ]
+
+        if g.ufo:
+            m.submodules.identification = identification = Identification()
+            m.d.comb += [
+                identification.seed.eq(self.cfg_frag_seed),
+                identification.take.eq(parser.fragmented),
+                parser.fragment_id.eq(identification.id),
+            ]
 
         # --- Payload: cut, aligned, held until it is whole.
         wiring.connect(m, plans.o, slicer.plan)
@@ -128,7 +143,7 @@ class OffcutTx(wiring.Component):
         wiring.connect(m, aligner.o, gate.i)
         word = aligner.o
         m.d.comb += [
-            slicer.room.eq(buffer.room & segments.room),
+            slicer.room.eq(buffer.room & segments.room & (side_buffer.room if g.first_last else 1)),
             rows.cut_at.eq(aligner.at),
             aligner.row.eq(rows.cut),
             buffer.write.eq(gate.write),
@@ -136,15 +151,32 @@ class OffcutTx(wiring.Component):
             buffer.discard.eq(gate.discard),
             buffer.word.eq(word.payload.data),
             payload_sum.valid.eq(word.valid),
-            payload_sum.first.eq(word.payload.first),
-            payload_sum.push.eq(gate.summed),
+            payload_sum.first.eq(gate.first),
+            payload_sum.push.eq(gate.push),
             payload_sum.word.eq(word.payload.summed),
             payload_sum.base.eq(word.payload.plan.base),
         ]
-        m.d.comb += [segments.i.valid.eq(gate.entry.valid), segments.i.payload.eq(gate.entry.payload)]
+        m.d.comb += segments.i.valid.eq(gate.entry.valid)
+        entries = joiner.entries
+        if g.runs:
+            m.submodules.runs = runs = Runs(g)
+            run = segments.i.payload
+            m.d.comb += [run.entry.eq(gate.entry.payload), *(run[name].eq(getattr(gate, name)) for name in ("count", "full_row", "full_lane"))]
+            wiring.connect(m, segments.o, runs.i)
+            wiring.connect(m, runs.o, entries)
+        else:
+            m.d.comb += segments.i.payload.eq(gate.entry.payload)
+            wiring.connect(m, segments.o, entries)
+        if g.first_last:
+            m.d.comb += [
+                side_buffer.write.eq(gate.side_write),
+                side_buffer.commit.eq(gate.side_commit),
+                side_buffer.discard.eq(gate.discard),
+                side_buffer.word.eq(word.payload.data),
+                side_buffer.take.eq(joiner.side_take),
+            ]
 
         # --- Out.
-        wiring.connect(m, segments.o, joiner.entries)
         m.d.comb += [
             header_ram.take.eq(joiner.header_take),
             header_ram.slot.eq(joiner.header_slot),
@@ -152,24 +184,23 @@ class OffcutTx(wiring.Component):
             joiner.header.eq(header_ram.data),
             joiner.fields.eq(header_ram.fields),
             buffer.take.eq(joiner.payload_take),
-            joiner.payload.eq(buffer.data),
+            joiner.payload.eq(Cat(buffer.data, side_buffer.data) if g.first_last else buffer.data),
             patcher.begin.eq(joiner.begin),
-            patcher.entry.eq(segments.o.payload),
+            patcher.entry.eq(entries.payload),
             patcher.record.eq(header_ram.record),
             patcher.sum.eq(payload_sum.sum),
             payload_sum.pop.eq(patcher.take_sum),
-            joiner.total_length.eq(patcher.total_length),
-            joiner.identification.eq(patcher.identification),
-            joiner.seq.eq(patcher.seq),
-            joiner.flags.eq(patcher.flags),
-            joiner.ip_csum.eq(patcher.ip_csum),
-            joiner.csum.eq(patcher.csum),
+            joiner.early.eq(patcher.early),
+            joiner.late.eq(patcher.late),
             self.m_axis_tvalid.eq(joiner.o.valid),
             self.m_axis_tdata.eq(joiner.o.payload.data),
             self.m_axis_tkeep.eq(joiner.o.payload.keep),
             self.m_axis_tlast.eq(joiner.o.payload.last),
             joiner.o.ready.eq(self.m_axis_tready),
         ]
+
+        if g.config.user_width:
+            m.d.comb += self.m_axis_tuser.eq(joiner.o.payload.user)
 
         m.d.sync += [
             self.stat_frame.eq(self.s_axis_tvalid & self.s_axis_tready & self.s_axis_tlast),

@@ -4,7 +4,7 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .layouts import Drop
+from .layouts import DROP_BITS, Drop
 from .slicer import step_layout
 
 __all__ = ["Aligner", "word_layout"]
@@ -22,10 +22,13 @@ def word_layout(geometry):
         "first": 1,
         "last": 1,
         "segment_first": 1,
+        "segment_second": 1,
+        "payload_last": 1,
         "frame_last": 1,
         "behind": 1,
+        "closing": 1,
         "spoils": 1,  # its unit, and what follows of its frame
-        "drop": 4,  # why
+        "drop": DROP_BITS,  # why
         "short": 1,  # the frame has ended before plan.end
         "plan": g.plan,
     })
@@ -103,9 +106,7 @@ class Aligner(wiring.Component):
             word.last_lane.eq(last_lane),
             word.first.eq(step.first),
             word.last.eq(step.last),
-            word.segment_first.eq(step.segment_first),
-            word.frame_last.eq(step.frame_last),
-            word.behind.eq(step.behind),
+            *(word[name].eq(step[name]) for name in ("segment_first", "segment_second", "payload_last", "frame_last", "behind", "closing")),
             word.short.eq(step.frame_last & ~reached),
             word.plan.eq(plan),
         ]
@@ -114,10 +115,10 @@ class Aligner(wiring.Component):
         fault, over = Signal(2), Signal()
         m.d.sync += [
             fault.eq(step.fault),
-            over.eq((step.row == mtu_row + 1) | ((step.row == mtu_row) & (step.high > mtu_lane))),
+            over.eq(step.write & ((step.row == mtu_row + 1) | ((step.row == mtu_row) & (step.high > mtu_lane)))),
         ]
         missed = word.short & word.plan.csum & ~word.plan.auto & ~word.plan.cut
-        drop = Signal(4)
+        drop = Signal(DROP_BITS)
         with m.If(word.plan.swallow):
             m.d.comb += drop.eq(word.plan.drop)
         with m.Elif(fault != 0):

@@ -1,19 +1,36 @@
 """Work out what a segment's header says that its frame's does not."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from .headers import Ethernet
+from .layouts import Field
 from .ones import add
 
-__all__ = ["HeaderPatcher"]
+__all__ = ["EARLY", "LATE", "HeaderPatcher", "values_layout"]
 
-IP_AT = (2 * Ethernet.HEADER, 2 * (Ethernet.HEADER + Ethernet.TAG))
-"""Byte at which the IP header begins, without and with a VLAN tag."""
+FLAGS_CLEARED = {"first": 0x009, "middle": 0x089, "last": 0x080}
+"""TCP flags that go, by a segment's place; a frame that leaves in one keeps all."""
 
-FLAGS_KEPT = {"first": 0xFF6, "middle": 0xF76, "last": 0xF7F}
-"""TCP flags that stay, by a segment's place; a frame that leaves in one keeps all."""
+ID_FIXED, ID_15_BITS = 1, 2
+EARLY = (
+    Field.LENGTH,
+    Field.IDENTIFICATION,
+    Field.LOW,
+    Field.HIGH,
+    Field.FLAGS,
+    Field.FRAGMENT,
+    Field.INNER_LENGTH,
+    Field.INNER_IDENTIFICATION,
+    Field.TUNNEL_LENGTH,
+)
+LATE = (Field.IP_CSUM, Field.CSUM, Field.INNER_IP_CSUM, Field.TUNNEL_CSUM)
+"""Checksums, which take two clocks more."""
+
+
+def values_layout(geometry, fields):
+    """16 bits for each of those fields that some frame can have."""
+    return data.StructLayout({field.name.lower(): 16 for field in fields if field in geometry.fields or field == Field.IP_CSUM or field == Field.CSUM})
 
 
 class HeaderPatcher(wiring.Component):
@@ -24,9 +41,8 @@ class HeaderPatcher(wiring.Component):
         clock      0        1            2               3             4
                  begin   running    one's complement   ...       checksum
                   │      seq, id    partial sums                 + payload sum
-        fields ───┴─────────┴───────────▶ total_length, identification, seq, flags
-                                                         ip_csum ─────▶
-                                                                   csum ─────▶
+        early ────┴─────────┴───────────▶
+        late                                             ip ──▶  csum ──▶
 
     Members
     -------
@@ -37,10 +53,10 @@ class HeaderPatcher(wiring.Component):
         Of the entry's slot, in the same clock.
     sum : In(16)
     take_sum : Out(1)
-    total_length, identification, seq, flags : Out
-        Two clocks after ``begin``.
-    ip_csum, csum : Out(16)
-        Four clocks after. In a frame that is not cut they are whatever its entry asks for.
+    early : Out
+        By field (:data:`EARLY`), two clocks after ``begin``.
+    late : Out
+        By field (:data:`LATE`), four clocks after. In a frame that is not cut they are whatever its entry asks for.
     """
 
     def __init__(self, geometry):
@@ -51,92 +67,142 @@ class HeaderPatcher(wiring.Component):
             "record": In(geometry.record),
             "sum": In(16),
             "take_sum": Out(1),
-            "total_length": Out(16),
-            "identification": Out(16),
-            "seq": Out(32),
-            "flags": Out(16),
-            "ip_csum": Out(16),
-            "csum": Out(16),
+            "early": Out(values_layout(geometry, EARLY)),
+            "late": Out(values_layout(geometry, LATE)),
         })
 
     def elaborate(self, platform):
         m = Module()
+        g = self._geometry
         entry, record = self.entry, self.record
-        whole = entry.first & entry.last
+        only = entry.first & entry.last
 
-        # --- Clock 0 to 1: the fields that run on from segment to segment.
-        frame_last = Signal(16)  # index of the frame's last byte as it leaves
-        m.d.comb += frame_last.eq((entry.last_row << self._geometry.lane_bits) | entry.last_lane)
-        step = Signal(16)  # payload bytes of the segment before
-        kept = Signal(16)
-        with m.If(whole):
-            m.d.comb += kept.eq(0xFFFF)
-        with m.Elif(entry.first):
-            m.d.comb += kept.eq(0xF000 | FLAGS_KEPT["first"])
-        with m.Elif(entry.last):
-            m.d.comb += kept.eq(0xF000 | FLAGS_KEPT["last"])
-        with m.Else():
-            m.d.comb += kept.eq(0xF000 | FLAGS_KEPT["middle"])
-
-        shape = data.StructLayout({
-            "cut": 1,
-            "seq": 32,
-            "identification": 16,
-            "total_length": 16,
-            "flags": 16,
-            "frame_last": 16,
-            "ip_sum": 16,
-            "mangle": 1,  # a checksum of 0 leaves as 0xFFFF
-        })
-        one = Signal(shape)
-        begun = [Signal(name=f"begun_{clock}") for clock in range(1, 5)]
+        begun = [Signal(name=f"begun_{clock}") for clock in range(1, 4)]
         m.d.sync += [later.eq(now) for now, later in zip([self.begin, *begun], begun, strict=False)]
-        with m.If(self.begin):
-            m.d.sync += [
-                one.cut.eq(entry.cut),
-                one.seq.eq(Mux(entry.first, record.seq, one.seq + step)),
-                one.identification.eq(Mux(entry.first, record.identification, one.identification + 1)),
-                one.total_length.eq(frame_last + 1 - Mux(record.tagged, IP_AT[1], IP_AT[0])),
-                one.flags.eq(record.flags & kept),
-                one.frame_last.eq(frame_last),
-                one.ip_sum.eq(record.ip_sum),
-                one.mangle.eq(~entry.cut | whole),
-                step.eq(frame_last + 1 - record.header_len),
-            ]
-            with m.If(~entry.cut):
-                m.d.sync += [one.ip_sum.eq(entry.ip_sum), one.total_length.eq(0), one.identification.eq(0)]
 
-        # --- Clock 2: partial sums.
-        ip_2, seq_2, rest_2 = Signal(16), Signal(16), Signal(16)
-        two = Signal(shape)
-        with m.If(begun[0]):
-            m.d.sync += [
-                two.eq(one),
-                ip_2.eq(add(one.ip_sum, one.total_length)),
-                seq_2.eq(add(one.seq[16:], one.seq[:16])),
-                rest_2.eq(add(one.flags, one.frame_last)),
-            ]
-        m.d.comb += [
-            self.total_length.eq(two.total_length),
-            self.identification.eq(two.identification),
-            self.seq.eq(two.seq),
-            self.flags.eq(two.flags),
-        ]
+        def at_begin(value, name):
+            """The value a clock later, held from unit to unit."""
+            signal = Signal.like(value, name=name)
+            with m.If(self.begin):
+                m.d.sync += signal.eq(value)
+            return signal
+
+        # --- Clock 1: lengths, and the fields that run on from segment to segment.
+        frame_last = Signal(16)  # index of the frame's last byte as it leaves
+        m.d.comb += frame_last.eq((entry.last_row << g.lane_bits) | entry.last_lane)
+        ufo = record.ufo if g.ufo else C(0)
+        cut, summed = at_begin(entry.cut, "cut"), at_begin(entry.summed, "summed")
+        frame_len = at_begin((frame_last + 1)[:16], "frame_len")
+        ip_sum = at_begin(Mux(entry.cut, record.ip_sum, entry.ip_sum), "ip_sum")
+        mangle = at_begin(~entry.cut | record.udp, "mangle")  # a checksum of 0 leaves as 0xFFFF
+
+        def lengths(name):
+            return at_begin((frame_last - record[name])[:16], name)
+
+        def running_on(name, first, following):
+            """A field that counts on from the unit before."""
+            value = Signal(len(first), name=name)
+            with m.If(self.begin):
+                m.d.sync += value.eq(Mux(entry.first, first, following(value)))
+            return value
+
+        def count(identification):
+            following = (identification + 1)[:16]
+            top = Mux(record.id_mode == ID_15_BITS, identification[15], following[15])
+            return Mux((record.id_mode == ID_FIXED) | ufo, identification, Cat(following[:15], top))
+
+        early = {}
+        if g.segments:
+            early["length"] = lengths("length_behind")
+            early["identification"] = running_on("identification", record.identification, count)
+        if g.tunnel:
+            early["inner_length"] = lengths("inner_length_behind")
+            early["inner_identification"] = running_on("inner_identification", record.inner_identification, count)
+        if "tunnel_length" in self.early.shape().members:
+            early["tunnel_length"] = lengths("tunnel_behind")
+        seq, flags, is_udp = C(0, 32), C(0, 16), at_begin(record.udp, "is_udp")
+        if g.tcp:
+            seq = running_on("seq", record.seq, lambda seq: (seq + record.size)[:32])
+            place = {name: FLAGS_CLEARED[name] ^ record[f"clear_{name}"] for name in FLAGS_CLEARED}
+            cleared = Mux(only, 0, Mux(entry.first, place["first"], Mux(entry.last, place["last"], place["middle"])))
+            early["high"], early["low"] = seq[16:], seq[:16]
+            early["flags"] = flags = at_begin(record.flags & (0xFFFF ^ cleared), "flags")
+        if g.uso:
+            udp_length = lengths("l4_behind")
+            early["low"] = Mux(is_udp, udp_length, seq[:16])
+        fragment = C(0, 16)
+        if g.ufo:
+            # (The fragment that leaves last is the datagram's first.)
+            units = record.size[3:]
+            offset = running_on("offset", units if g.first_last else C(0, 13), lambda offset: (offset + units)[:13])
+            side = at_begin(entry.side, "side") if g.first_last else C(0)
+            is_ufo, is_ipv6, more = at_begin(ufo, "is_ufo"), at_begin(record.ipv6, "is_ipv6"), at_begin(~entry.last, "more")
+            here = Mux(side, 0, offset)
+            fragment = Mux(is_ufo, Mux(is_ipv6, Cat(more, C(0, 2), here), Cat(here, more, C(0, 2))), 0)
+            early["fragment"] = fragment
+
+        # --- Clock 2: the fields are in registers; partial sums of them.
+        for name, value in early.items():
+            if name in self.early.shape().members:
+                with m.If(begun[0]):
+                    m.d.sync += self.early[name].eq(value)
+        two = {}
+
+        def partial(name, a, b):
+            two[name] = Signal(16, name=f"{name}_2")
+            with m.If(begun[0]):
+                m.d.sync += two[name].eq(add(a, b))
+
+        def kept(value, name):
+            signal = Signal.like(value, name=name)
+            with m.If(begun[0]):
+                m.d.sync += signal.eq(value)
+            return signal
+
+        cut_2, mangle_2, summed_2 = kept(cut, "cut_2"), kept(mangle, "mangle_2"), kept(summed, "summed_2")
+        zero = C(0, 16)
+        partial("ip", ip_sum, Mux(cut, early["length"], 0) if g.segments else zero)
+        partial("id", Mux(cut, early["identification"], 0) if g.segments else zero, Mux(cut, fragment, 0))
+        partial("seq", seq[16:], seq[:16])
+        # (The UDP length counts twice: in its field and in the pseudo-header.)
+        partial("rest", Mux(is_udp, frame_len, flags), frame_len)
+        if g.tunnel:
+            partial("inner_ip", at_begin(record.inner_ip_sum, "inner_ip_sum"), early["inner_length"])
+            inner_id_2 = kept(early["inner_identification"], "inner_id_2")
+        if g.tunnel_csum:
+            tunnel_udp, inner_ipv6 = at_begin(record.tunnel_udp, "tunnel_udp"), at_begin(record.inner_ipv6, "inner_ipv6")
+            # How often the length counts: once for each header in the sum that has it, once for the pseudo-header, less the inner one's.
+            once = Mux(tunnel_udp, frame_len, Mux(inner_ipv6, 0, ~frame_len))
+            partial("tunnel", once, Mux(tunnel_udp & inner_ipv6, frame_len, 0))
+            tunnel_sum_2, mangle_tunnel_2 = kept(at_begin(record.tunnel_sum, "tunnel_sum"), "tunnel_sum_2"), kept(tunnel_udp, "mangle_tunnel_2")
+        ufo_2 = kept(is_ufo, "ufo_2") if g.ufo else C(0)
 
         # --- Clock 3
-        ip_3, sum_3, mangle_3 = Signal(16), Signal(16), Signal()
+        late = {}
+
+        def third(name, value):
+            late[name] = Signal(16, name=f"{name}_3")
+            with m.If(begun[1]):
+                m.d.sync += late[name].eq(value)
+
+        third("ip_csum", ~add(two["ip"], two["id"]))
+        if g.tunnel:
+            third("inner_ip_csum", ~add(two["inner_ip"], inner_id_2))
+        if g.tunnel_csum:
+            # (What is added is below 0xFFFF where a zero is mangled: then the sum's zero shows as 0, and inverted as 0xFFFF.)
+            third("tunnel_csum", ~add(tunnel_sum_2, two["tunnel"], mangle_tunnel_2))
+        sum_3, mangle_3, take_3 = Signal(16), Signal(), Signal()
+        udp_3 = kept(is_udp, "udp_2")
         with m.If(begun[1]):
             m.d.sync += [
-                ip_3.eq(~add(ip_2, two.identification)),
-                sum_3.eq(Mux(two.cut, add(seq_2, rest_2), 0)),
-                mangle_3.eq(two.mangle),
+                sum_3.eq(Mux(cut_2 & ~ufo_2, Mux(udp_3, two["rest"], add(two["seq"], two["rest"])), 0)),
+                mangle_3.eq(mangle_2),
+                take_3.eq(summed_2),
             ]
 
         # --- Clock 4: the payload's sum, which is below 0xFFFF. Zero shows as 0xFFFF and inverts to 0, or the other way round.
-        m.d.comb += self.take_sum.eq(begun[2])
+        m.d.comb += self.take_sum.eq(begun[2] & take_3)
         with m.If(begun[2]):
-            m.d.sync += [
-                self.csum.eq(~add(sum_3, self.sum, mangle_3)),
-                self.ip_csum.eq(ip_3),
-            ]
+            m.d.sync += [self.late[name].eq(value) for name, value in late.items() if name in self.late.shape().members]
+            m.d.sync += self.late["csum"].eq(~add(sum_3, self.sum, mangle_3))
         return m

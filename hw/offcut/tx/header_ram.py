@@ -5,20 +5,21 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from .layouts import FIELD_BITS
 from .parser import header_write_layout
 
 __all__ = ["HeaderRam"]
 
 
 class HeaderRam(wiring.Component):
-    """Written a chunk at a time, read a row at a time; with each halfword the tag of the field that stands there.
+    """Written four bytes at a time, read a row at a time; with each halfword the tag of the field that stands there.
 
     Beside each header its record, which the patcher reads.
 
     Members
     -------
     i : In(stream.Signature(header_write_layout(geometry), always_ready=True))
+    into : In
+        The slot that is written.
     take : In(1)
     slot, row : In
     data, fields : Out
@@ -33,11 +34,12 @@ class HeaderRam(wiring.Component):
         self._geometry = geometry
         super().__init__({
             "i": In(stream.Signature(header_write_layout(geometry), always_ready=True)),
+            "into": In(range(geometry.slots)),
             "take": In(1),
             "slot": In(range(geometry.slots)),
             "row": In(range(geometry.slot_rows)),
             "data": Out(geometry.width),
-            "fields": Out(data.ArrayLayout(FIELD_BITS, geometry.width // 16)),
+            "fields": Out(data.ArrayLayout(geometry.field_bits, geometry.width // 16)),
             "record_write": In(1),
             "record_slot": In(range(geometry.slots)),
             "record_in": In(geometry.record),
@@ -47,12 +49,12 @@ class HeaderRam(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         g = self._geometry
-        chunk = self.i.payload
-        parts = g.width // g.parse_bits
+        word = self.i.payload
+        parts = g.width // len(word.data)
         part_bits = ceil_log2(parts)
-        shape = data.StructLayout({"data": g.parse_bits, "fields": chunk.fields.shape()})
+        shape = data.StructLayout({"data": len(word.data), "fields": word.fields.shape()})
 
-        # One memory for each chunk of a row: they are written one by one and read together.
+        # One memory for each word of a row: they are written one by one and read together.
         reads = []
         for part in range(parts):
             m.submodules[f"part_{part}"] = ram = memory.Memory(
@@ -63,10 +65,10 @@ class HeaderRam(wiring.Component):
             )
             write, read = ram.write_port(), ram.read_port()
             m.d.comb += [
-                write.en.eq(self.i.valid & (chunk.index[:part_bits] == part)),
-                write.addr.eq(Cat(chunk.index[part_bits:], chunk.slot)),
-                write.data.data.eq(chunk.data),
-                write.data.fields.eq(chunk.fields),
+                write.en.eq(self.i.valid & (word.index[:part_bits] == part)),
+                write.addr.eq(Cat(word.index[part_bits:], self.into)),
+                write.data.data.eq(word.data),
+                write.data.fields.eq(word.fields),
                 read.en.eq(self.take),
                 read.addr.eq(Cat(self.row, self.slot)),
             ]

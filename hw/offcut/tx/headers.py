@@ -1,46 +1,41 @@
-"""Where the fields of protocol headers stand, in 16-bit halfwords from their header's start."""
+"""Numbers of protocols, and where the fields of their headers stand, as :class:`parser.walker.Walker` reads them: in 32-bit words."""
 
-__all__ = ["ETHERTYPE_IPV4", "ETHERTYPE_VLAN", "PROTOCOL_TCP", "PROTOCOL_UDP", "Ethernet", "Ipv4", "Tcp", "Udp"]
-
-ETHERTYPE_IPV4 = 0x0800
-ETHERTYPE_VLAN = 0x8100  # IEEE 802.1Q, 9.6
-PROTOCOL_TCP = 6
-PROTOCOL_UDP = 17
+__all__ = ["EtherType", "ExtensionHeader", "Gre", "Protocol"]
 
 
-class Ethernet:
-    """IEEE 802.3, 3.1.1."""
+class EtherType:
+    """IEEE 802 numbers."""
 
-    TYPE = 6
-    HEADER = 7
-    TAG = 2
-
-
-class Ipv4:
-    """RFC 791, 3.1."""
-
-    VERSION_IHL = 0
-    TOTAL_LENGTH = 1
-    IDENTIFICATION = 2
-    FRAGMENT = 3
-    PROTOCOL = 4
-    CHECKSUM = 5
-    ADDRESSES = range(6, 10)
+    IPV4 = 0x0800
+    IPV6 = 0x86DD
+    TAGS = (0x8100, 0x88A8)  # IEEE 802.1Q, 9.6
+    CUSTOMER_TAG = 0x8100
+    ETHERNET = 0x6558  # RFC 1701, within GRE
 
 
-class Tcp:
-    """RFC 9293, 3.1."""
+class Protocol:
+    """IANA protocol numbers."""
 
-    SEQUENCE_HIGH = 2
-    SEQUENCE_LOW = 3
-    FLAGS = 6
-    CHECKSUM = 8
-    HEADER = 10
+    IPV4 = 4
+    TCP = 6
+    UDP = 17
+    IPV6 = 41
+    GRE = 47
+    SCTP = 132
 
 
-class Udp:
-    """RFC 768."""
+class ExtensionHeader:
+    """IPv6 (RFC 8200, 4.1)."""
 
-    LENGTH = 2
-    CHECKSUM = 3
-    HEADER = 4
+    HOP_BY_HOP = 0
+    ROUTING = 43
+    FRAGMENT = 44
+    DESTINATION = 60
+    JUMBO_PAYLOAD = 0xC204  # RFC 2675: option type and length
+
+
+class Gre:
+    """RFC 2784, RFC 2890: bits of the first halfword."""
+
+    CHECKSUM = 0x8000
+    KEY = 0x2000

@@ -1,22 +1,19 @@
-"""Take frames from AXI4-Stream, hold them to the input contract, and decode what they ask for."""
+"""Take frames from AXI4-Stream, and hold them to the input contract."""
 
 from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .headers import Tcp
-from .layouts import Drop, Kind
+from .layouts import Drop
+from .request import RequestDecoder
 
 __all__ = ["Ingress"]
-
-GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4 = 1, 3, 4, 5
-DEFAULT_MTU = 1500
 
 
 class Ingress(wiring.Component):
     """Checks every beat, counts its bytes, and cuts a frame off where it breaks the contract.
 
-    Latency 1 clock for rows, 2 for requests; a beat a clock while ``room`` is 1. A beat whose ``tkeep`` breaks the contract leaves as an
+    Latency 1 clock for rows, 3 for requests; a beat a clock while ``room`` is 1. A beat whose ``tkeep`` breaks the contract leaves as an
     empty row with its fault; one in which ``tlast`` and frame_len disagree is cut off there. The rest of the frame is swallowed.
 
     Parameters
@@ -28,8 +25,8 @@ class Ingress(wiring.Component):
     i : In(stream.Signature(geometry.axis))
     room : In(1)
         Registered: 1 while three more rows and as many requests can be taken.
-    cfg_auto, cfg_mtu : In
-        Sampled with a frame's first beat.
+    settings : In(geometry.settings)
+        The ``cfg`` ports, sampled with a frame's first beat.
     rows : Out(stream.Signature(geometry.row, always_ready=True))
     requests : Out(stream.Signature(geometry.request, always_ready=True))
         ``row`` counts the rows since reset, so it is the address of the frame's first row in a store that they fill in order.
@@ -40,8 +37,7 @@ class Ingress(wiring.Component):
         super().__init__({
             "i": In(stream.Signature(geometry.axis)),
             "room": In(1),
-            "cfg_auto": In(1),
-            "cfg_mtu": In(16),
+            "settings": In(geometry.settings),
             "rows": Out(stream.Signature(geometry.row, always_ready=True)),
             "requests": Out(stream.Signature(geometry.request, always_ready=True)),
         })
@@ -70,9 +66,8 @@ class Ingress(wiring.Component):
         sound = Signal()
         data = Signal(g.width)
         lane = Signal(g.lane_bits)
-        user = Signal(160)
-        cfg_auto = Signal()
-        cfg_mtu = Signal(16)
+        user = Signal.like(beat.user)
+        settings = Signal(g.settings)
         m.d.sync += valid.eq(accept)
         with m.If(accept):
             m.d.sync += [
@@ -84,7 +79,7 @@ class Ingress(wiring.Component):
                 lane.eq(last_lane),
             ]
             with m.If(idle):
-                m.d.sync += [user.eq(beat.user), cfg_auto.eq(self.cfg_auto), cfg_mtu.eq(self.cfg_mtu)]
+                m.d.sync += [user.eq(beat.user), settings.eq(self.settings)]
 
         # --- The frame's length against frame_len, row by row: the byte that should be the last has a row and a lane.
         frame_len = user[112:132]
@@ -117,52 +112,17 @@ class Ingress(wiring.Component):
             row.end.fault.eq(fault),
         ]
 
-        # --- The request, decoded from the first ten bytes of struct virtio_net_hdr.
+        # --- The request goes with the address of its first row.
         at = Signal(range(g.store_rows))
         with m.If(self.rows.valid):
             m.d.sync += at.eq(at + 1)
-
-        flags, gso_type, size = user[0:8], user[8:16], user[32:48]
-        csum_start, csum_offset = user[48:64], user[64:80]
-        needs_csum = flags[0]
-        base, tunnel = gso_type[:5], gso_type[5:7]
-        exists = ((base == GSO_UDP) & (tunnel == 0)) | (((base == GSO_TCPV4) | (base == GSO_TCPV6) | (base == GSO_UDP_L4)) & ~tunnel.all())
-        built = (base == GSO_TCPV4) & (tunnel == 0) & g.config.has("tx-tcp-segmentation")
-        unfit = (size == 0) | size.all() | (needs_csum & (csum_offset != 2 * Tcp.CHECKSUM))
-        request = self.requests.payload
-        m.d.sync += [
-            self.requests.valid.eq(valid & first),
-            request.row.eq(at),
-            request.drop.eq(Drop.NONE),
-            request.walk.eq(0),
-            request.needs_csum.eq(needs_csum),
-            request.size.eq(size),
-            request.csum_start.eq(csum_start),
-            request.csum_low.eq(csum_start + csum_offset + 1),
-            request.csum_swap.eq(csum_offset[0]),
-            request.frame_len.eq(frame_len),
+        m.submodules.decoder = decoder = RequestDecoder(g)
+        m.d.comb += [
+            decoder.valid.eq(valid & first),
+            decoder.row.eq(at),
+            decoder.user.eq(user),
+            decoder.settings.eq(settings),
         ]
-        with m.If(gso_type != 0):
-            m.d.sync += request.kind.eq(Kind.SEGMENT)
-            with m.If(~exists):
-                m.d.sync += request.drop.eq(Drop.BAD_REQUEST)
-            with m.Elif(~built):
-                m.d.sync += request.drop.eq(Drop.DISABLED)
-            with m.Elif(unfit):
-                m.d.sync += request.drop.eq(Drop.BAD_REQUEST)
-            with m.Else():
-                m.d.sync += request.walk.eq(1)
-        with m.Elif(needs_csum):
-            m.d.sync += request.kind.eq(Kind.CHECKSUM)
-            if not g.config.has("tx-checksum-ip-generic"):
-                m.d.sync += request.drop.eq(Drop.DISABLED)
-        with m.Elif(cfg_auto & ~user[:80].any()):
-            m.d.sync += [
-                request.kind.eq(Kind.AUTO),
-                request.walk.eq(1),
-                request.size.eq(Mux(cfg_mtu == 0, DEFAULT_MTU, cfg_mtu)),
-            ]
-        with m.Else():
-            m.d.sync += request.kind.eq(Kind.PASS)
+        wiring.connect(m, decoder.o, wiring.flipped(self.requests))
 
         return m

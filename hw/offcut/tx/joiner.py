@@ -1,19 +1,16 @@
 """Send units: header rows from the header RAM, patched, and payload from the buffer."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .headers import Ethernet, Ipv4
+from .header_patcher import EARLY, LATE, values_layout
 from .layouts import Field
 from .queue import Queue
 
 __all__ = ["Joiner"]
 
 IN_FLIGHT = 8
-IP_CHECKSUM_AT = {tagged: 2 * (Ethernet.HEADER + tagged * Ethernet.TAG + Ipv4.CHECKSUM) for tagged in (0, 1)}
-"""Byte at which the IPv4 header checksum stands, without and with a VLAN tag."""
-
 
 class Joiner(wiring.Component):
     """One row a clock, without a gap from unit to unit; 5 clocks from an entry to its first row, then 2 of the output queue.
@@ -21,7 +18,7 @@ class Joiner(wiring.Component):
     ::
 
         clock 0      1          2           3                4            5
-        row ──▶ header RAM ─▶ register ─▶ fields by tag ─▶ register ─▶ checksums by place ─▶ queue ─▶ o
+        row ──▶ header RAM ─▶ register ─▶ fields by tag ─▶ register ─▶ checksums ──────────▶ queue ─▶ o
            └──▶ buffer ───────────────▶ register ────────▶ register ─▶    or'ed in
 
     The output queue always has room for what is under way, so nothing here waits, and a frame once begun goes on to its end.
@@ -34,10 +31,11 @@ class Joiner(wiring.Component):
         The first row of ``entries.payload``, in clock 0.
     header_take, header_slot, header_row : Out
     header, fields : In
-    payload_take : Out(1)
+    payload_take, side_take : Out(1)
+        From the buffer, or from that of the first fragments.
     payload : In
-        Two clocks after, one value for each bank of the buffer, all but one of them 0; all 0 where nothing was taken.
-    total_length, identification, seq, flags, ip_csum, csum : In
+        Two clocks after, one value for each bank of either buffer, all but one of them 0; all 0 where nothing was taken.
+    early, late : In
         From the patcher.
     released : Out(1)
         The header slot is free again.
@@ -53,15 +51,12 @@ class Joiner(wiring.Component):
             "header_slot": Out(range(geometry.slots)),
             "header_row": Out(range(geometry.slot_rows)),
             "header": In(geometry.width),
-            "fields": In(2 * geometry.width // 16),
+            "fields": In(data.ArrayLayout(geometry.field_bits, geometry.width // 16)),
             "payload_take": Out(1),
-            "payload": In(data.ArrayLayout(geometry.width, len(geometry.buffer_banks))),
-            "total_length": In(16),
-            "identification": In(16),
-            "seq": In(32),
-            "flags": In(16),
-            "ip_csum": In(16),
-            "csum": In(16),
+            "side_take": Out(1),
+            "payload": In(data.ArrayLayout(geometry.width, len(geometry.buffer_banks) + len(geometry.side_banks) * geometry.first_last)),
+            "early": In(values_layout(geometry, EARLY)),
+            "late": In(values_layout(geometry, LATE)),
             "released": Out(1),
         })
 
@@ -88,15 +83,17 @@ class Joiner(wiring.Component):
         first, last_next = Signal(init=1), Signal()
         last = Mux(first, entry.single, last_next)
         go = self.entries.valid & queue.room & ~entry.void
-        in_payload = ~entry.cut | (row >= (entry.header_len >> bits))
+        in_payload = ~entry.headed | (row >= (entry.header_len >> bits))
+        side = entry.side if g.first_last else C(0)
         m.d.comb += [
             self.begin.eq(go & first),
             self.header_take.eq(go),
             self.header_slot.eq(entry.slot),
             self.header_row.eq(row),
-            self.payload_take.eq(go & in_payload),
+            self.payload_take.eq(go & in_payload & ~side),
+            self.side_take.eq(go & in_payload & side),
             self.entries.ready.eq((queue.room & last) | entry.void),
-            self.released.eq(self.entries.valid & self.entries.ready & entry.cut & entry.last),
+            self.released.eq(self.entries.valid & self.entries.ready & entry.headed & entry.release),
         ]
         with m.If(go):
             m.d.sync += [row.eq(Mux(last, 0, row + 1)), first.eq(last), last_next.eq(row + 1 == entry.last_row)]
@@ -107,30 +104,33 @@ class Joiner(wiring.Component):
         m.d.sync += header_bytes.eq(Mux(row < header_row, size, Mux(row == header_row, header_lane, 0)))
         header_here = Signal(halfwords)
         m.d.sync += [header_here[lane].eq(header_bytes > 2 * lane) for lane in range(halfwords)]
-        whole = entry.first & entry.last
-        patched = entry.cut & ~whole
-        patch = chain(patched, 1, "patch")
+        cut = chain(entry.cut, 1, "cut")
         ends = chain(last, 4, "ends")
         end_lane = chain(entry.last_lane, 4, "end_lane")
 
         # --- Clock 2: both rows in registers; the tags count only where the header is patched.
-        header, tags = Signal(g.width), Signal(len(self.fields))
-        m.d.sync += [header.eq(self.header), tags.eq(Mux(patch[1], self.fields, 0))]
+        header, tags = Signal(g.width), Signal(self.fields.shape())
+        m.d.sync += [header.eq(self.header), tags.eq(Mux(cut[1], self.fields.as_value(), 0))]
 
-        # --- Clock 3: fields by tag. Halfwords of even index hold other fields than odd ones (layouts.Field).
-        even = {Field.TOTAL_LENGTH: self.total_length, Field.SEQUENCE_LOW: self.seq[:16]}
-        odd = {Field.IDENTIFICATION: self.identification, Field.SEQUENCE_HIGH: self.seq[16:], Field.FLAGS: self.flags}
+        # --- Clock 3: fields by tag, and the tags of those that come later.
+        late_fields = [field for field in LATE if field.name.lower() in self.late.shape().members]
+        late_3, late_4 = (Signal(data.ArrayLayout(len(late_fields), halfwords), name=name) for name in ("late_3", "late_4"))
         header_3 = Signal(g.width, reset_less=True)
         m.d.sync += header_3.eq(header)
         for lane in range(halfwords):
-            with m.Switch(tags.word_select(lane, 2)):
-                for field, value in (odd if lane % 2 else even).items():
-                    with m.Case(field):
-                        m.d.sync += header_3.word_select(lane, 16).eq(Cat(value[8:], value[:8]))
+            with m.Switch(tags[lane]):
+                for field in EARLY:
+                    if field in g.fields:
+                        value = self.early[field.name.lower()]
+                        with m.Case(g.tag(field)):
+                            m.d.sync += header_3.word_select(lane, 16).eq(Cat(value[8:], value[:8]))
             with m.If(~header_here[lane]):
                 m.d.sync += header_3.word_select(lane, 16).eq(0)
+            m.d.sync += late_3[lane].eq(
+                Cat((tags[lane] == g.tag(field)) & (g.tag(field) != 0) for field in late_fields) & header_here[lane].replicate(len(late_fields))
+            )
         header_4 = Signal(g.width)
-        m.d.sync += header_4.eq(header_3)
+        m.d.sync += [header_4.eq(header_3), late_4.eq(late_3)]
         payloads_4 = [chain(bank, 2, f"payload_{number}")[-1] for number, bank in enumerate(self.payload)]
 
         # --- Meanwhile: the lanes of the checksum's two bytes, and those of the IPv4 header checksum.
@@ -139,7 +139,7 @@ class Joiner(wiring.Component):
         # The first byte stands a lane before the second: in the row before, if that is lane 0.
         low_row = entry.csum_low >> bits
         over_rows = entry.csum_low[:bits] == 0
-        csum_on = patched | entry.csum
+        csum_on = entry.csum
         high_here, low_here = Signal(), Signal()
         m.d.sync += [
             high_lane.eq(entry.csum_low[:bits] - 1),
@@ -151,26 +151,33 @@ class Joiner(wiring.Component):
         m.d.sync += [csum_at[lane].eq((high_here & (high_lane == lane)) | (low_here & (low_lane == lane))) for lane in range(size)]
         csum_at_4 = chain(csum_at, 2, "csum_at")[-1]
         swap_4 = chain(entry.csum_swap & ~entry.cut, 4, "swap")[-1]
-        ip_on = Mux(entry.cut, ~whole, entry.ip)
-        ip_at = {}
-        for tagged, place in IP_CHECKSUM_AT.items():
-            here = ip_on & (entry.ip_tagged == tagged) & (row == place >> bits)
-            ip_at.setdefault(place % size // 2, []).append(chain(here, 4, f"ip_at_{place}")[-1])
+        # That of an IPv4 header in a frame that is not cut stands in whole halfwords.
+        ip_lane, ip_here = Signal(max(1, bits - 1)), Signal()
+        m.d.sync += [ip_lane.eq(entry.ip_low[1:bits]), ip_here.eq(entry.ip & (row == entry.ip_low >> bits))]
+        ip_at = Signal(halfwords)
+        m.d.sync += [ip_at[lane].eq(ip_here & (ip_lane == lane)) for lane in range(halfwords)]
+        ip_at_4 = chain(ip_at, 2, "ip_at")[-1]
+        user_4 = chain(entry.user, 4, "user")[-1] if g.config.user_width else None
 
-        # --- Clock 5: checksums by place. A checksum at an odd place stands in the lanes the other way round, and so was summed.
+        # --- Clock 5: checksums. One at an odd place stands in the lanes the other way round, and so was summed.
         out = queue.i.payload
-        high, low = self.csum[8:], self.csum[:8]
+        high, low = self.late.csum[8:], self.late.csum[:8]
         even_byte, odd_byte = Mux(swap_4, low, high), Mux(swap_4, high, low)
         sent = Signal(g.out)
         for lane in range(size):
             byte = header_4.word_select(lane, 8)
             for payload in payloads_4:
                 byte |= payload.word_select(lane, 8)
-            if lane // 2 in ip_at:
-                value = self.ip_csum[:8] if lane % 2 else self.ip_csum[8:]
-                byte = Mux(Cat(ip_at[lane // 2]).any(), value, byte)
+            for number, field in enumerate(late_fields):
+                value = self.late[field.name.lower()]
+                here = late_4[lane // 2][number]
+                if field == Field.IP_CSUM:
+                    here |= ip_at_4[lane // 2]
+                byte = Mux(here, value[:8] if lane % 2 else value[8:], byte)
             m.d.sync += sent.data.word_select(lane, 8).eq(Mux(csum_at_4[lane], odd_byte if lane % 2 else even_byte, byte))
             m.d.sync += sent.keep[lane].eq(~ends[4] | (lane <= end_lane[4]))
         m.d.sync += sent.last.eq(ends[4])
+        if g.config.user_width:
+            m.d.sync += sent.user.eq(user_4)
         m.d.comb += [queue.i.valid.eq(valid[5]), out.eq(sent)]
         return m

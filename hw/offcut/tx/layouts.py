@@ -3,13 +3,20 @@
 from amaranth.lib import data, enum
 from amaranth.utils import ceil_log2
 
-__all__ = ["FIELD_BITS", "FRAME_LEN_BITS", "POSITION_BITS", "Drop", "Field", "Geometry", "Kind"]
+__all__ = ["DROP_BITS", "FRAME_LEN_BITS", "HEADER_LEN_BITS", "POSITION_BITS", "RUN_BITS", "Base", "Drop", "Field", "Geometry", "Kind"]
 
 FRAME_LEN_BITS = 20
 """``frame_len`` and everything measured in it: BIG TCP frames reach 512 KiB."""
 
 POSITION_BITS = 17
 """Byte positions that a request can name: two 16-bit fields and their sum. All frames that leave are shorter."""
+
+HEADER_LEN_BITS = 9
+"""Byte positions in a header: up to 256, and a little beyond while it is walked."""
+
+
+RUN_BITS = 13
+"""Fragments that IP can number: their offset field counts 8 bytes in 13 bits."""
 
 
 class Drop(enum.IntEnum):
@@ -27,24 +34,7 @@ class Drop(enum.IntEnum):
     DISABLED = 9
 
 
-class Field:
-    """What a halfword of a header gets anew in every segment.
-
-    A field stands either in halfwords of even index or in odd ones (headers begin two bytes past a multiple of four), so two bits tell
-    all of a kind apart, and the lanes of each kind choose between four values.
-    """
-
-    NONE = 0
-    # even halfwords
-    TOTAL_LENGTH = 1
-    SEQUENCE_LOW = 2
-    # odd halfwords
-    IDENTIFICATION = 1
-    SEQUENCE_HIGH = 2
-    FLAGS = 3
-
-
-FIELD_BITS = 2
+DROP_BITS = ceil_log2(len(Drop))
 
 
 class Kind(enum.IntEnum):
@@ -54,6 +44,37 @@ class Kind(enum.IntEnum):
     CHECKSUM = 1
     SEGMENT = 2
     AUTO = 3
+
+
+class Base(enum.IntEnum):
+    """How a segment request wants its frame cut: ``gso_type`` without its bits for ECN and tunnels."""
+
+    TCP4 = 0
+    TCP6 = 1
+    USO = 2
+    UFO = 3
+
+
+class Field(enum.IntEnum):
+    """What a halfword of a header gets anew in every segment; the header RAM keeps one with each."""
+
+    NONE = 0
+    LENGTH = 1
+    """Of the outermost IP header."""
+    IDENTIFICATION = 2
+    LOW = 3
+    """The lower half of TCP's sequence number, or the UDP length."""
+    HIGH = 4
+    """The upper half."""
+    FLAGS = 5
+    IP_CSUM = 6
+    CSUM = 7
+    FRAGMENT = 8
+    INNER_LENGTH = 9
+    INNER_IDENTIFICATION = 10
+    INNER_IP_CSUM = 11
+    TUNNEL_LENGTH = 12
+    TUNNEL_CSUM = 13
 
 
 def banks(rows):
@@ -66,6 +87,8 @@ def banks(rows):
 class Geometry:
     """The sizes and layouts that follow from one :class:`offcut.config.Config`.
 
+    A field that only a feature needs is in a layout only with that feature; who writes it asks for it by ``in``.
+
     Attributes
     ----------
     bus_bytes, lane_bits : int
@@ -73,12 +96,13 @@ class Geometry:
     row_bits : int
         Bits of a bus word's index within a frame that leaves (one past ``gso_size`` 65535 behind 256 bytes of header).
     store_rows : int
-        Bus words between the input and the slicer. The longest header and some 25 clocks of the parser must fit; with 32, frames that are
-        walked would miss line rate from 64 bits on.
-    buffer_banks : list of int
-        Bus words in each memory of the payload buffer: two of the longest units, and what is under way when it says that it is full.
+        Bus words between the input and the slicer. The longest header and some 25 clocks of the parser must fit.
+    buffer_banks, side_banks : list of int
+        Bus words in each memory of the payload buffer, and of the one in which the first fragment waits for the others.
     slots, slot_rows : int
         Headers that the header RAM holds, and bus words for each.
+    fields : list of Field
+        Those that some frame can have; their place in it is their tag.
     """
 
     header_bytes = 256
@@ -91,91 +115,201 @@ class Geometry:
         self.bus_bytes = config.width // 8
         self.lane_bits = ceil_log2(self.bus_bytes)
         self.row_bits = 17 - self.lane_bits
-        self.store_rows = 64
+        self.store_rows = 128 if config.width == 32 else 64
         self.slot_rows = self.header_bytes // self.bus_bytes
-        self.parse_bits = min(config.width, 64)
-        self.buffer_banks = banks(2 * -(-config.mtu_max // self.bus_bytes) + 20)
 
+        has = config.has
+        self.checksums = has("tx-checksum-ip-generic")
+        self.tcp4, self.tcp6 = has("tx-tcp-segmentation"), has("tx-tcp6-segmentation")
+        self.tcp = self.tcp4 or self.tcp6
+        self.uso, self.ufo = has("tx-udp-segmentation"), has("tx-udp-fragmentation")
+        self.segments = self.tcp or self.uso or self.ufo
+        self.mangle_id = has("tx-tcp-mangleid-segmentation")
+        self.gre, self.gre_csum = has("tx-gre-segmentation"), has("tx-gre-segmentation") and has("tx-gre-csum-segmentation")
+        self.ipxip4, self.ipxip6 = has("tx-ipxip4-segmentation"), has("tx-ipxip6-segmentation")
+        self.udp_tunnel = has("tx-udp_tnl-segmentation")
+        self.udp_tunnel_csum = self.udp_tunnel and has("tx-udp_tnl-csum-segmentation")
+        self.tunnel = self.segments and (self.gre or self.ipxip4 or self.ipxip6 or self.udp_tunnel)
+        self.tunnel_csum = self.segments and (self.gre_csum or self.udp_tunnel_csum)
+        self.vlan = has("tx-vlan-offload")
+        self.sctp = has("tx-checksum-sctp")
+        self.headers = self.segments or self.vlan
+        self.first_last = self.ufo and config.ufo_order == "last"
+        self.runs = self.ufo and config.ufo_order == "first"
+
+        built = {
+            Field.NONE: True,
+            Field.LENGTH: self.segments,
+            Field.IDENTIFICATION: self.segments,
+            Field.LOW: self.tcp or self.uso,
+            Field.HIGH: self.tcp,
+            Field.FLAGS: self.tcp,
+            Field.IP_CSUM: self.segments,
+            Field.CSUM: self.tcp or self.uso,
+            Field.FRAGMENT: self.ufo,
+            Field.INNER_LENGTH: self.tunnel,
+            Field.INNER_IDENTIFICATION: self.tunnel,
+            Field.INNER_IP_CSUM: self.tunnel,
+            Field.TUNNEL_LENGTH: self.udp_tunnel,
+            Field.TUNNEL_CSUM: self.tunnel_csum,
+        }
+        self.fields = [field for field, is_built in built.items() if is_built]
+        self.field_bits = ceil_log2(len(self.fields))
+
+        unit_rows = -(-config.mtu_max // self.bus_bytes) + 20
+        whole_rows = (1 << 16) // self.bus_bytes + 20 if self.runs else 0  # a datagram whose fragments wait for its checksum
+        self.buffer_banks = banks(max(2 * unit_rows - 20, whole_rows))
+        self.side_banks = banks(unit_rows)
+
+        self._layouts(ceil_log2(self.slots), ceil_log2(self.store_rows))
+
+    def tag(self, field):
+        """The number that stands for a field in the header RAM; 0 if no frame has it."""
+        return self.fields.index(field) if field in self.fields else 0
+
+    def _layouts(self, slot, row_at):
         width, lanes = self.width, self.lane_bits
-        drop, position = ceil_log2(len(Drop)), POSITION_BITS
-        slot, row_at = ceil_log2(self.slots), ceil_log2(self.store_rows)
+        position, header = POSITION_BITS, HEADER_LEN_BITS
+        user = {"user": self.config.user_width} if self.config.user_width else {}
+        vlan = {"tci": 16, "insert": 1} if self.vlan else {}
+        flags = {"clear_first": 12, "clear_middle": 12, "clear_last": 12} if self.tcp else {}
 
-        self.axis = data.StructLayout({"data": width, "keep": width // 8, "last": 1, "user": 160})
-        self.out = data.StructLayout({"data": width, "keep": width // 8, "last": 1})
+        self.settings = data.StructLayout({
+            "auto": 1,
+            "mtu": 16,
+            "disable": 16,
+            "tcp_clear_first": 12,
+            "tcp_clear_middle": 12,
+            "tcp_clear_last": 12,
+            "id_mode": 2,
+            "uso_size": 16,
+        })
+        self.axis = data.StructLayout({"data": width, "keep": width // 8, "last": 1, "user": 160 + self.config.user_width})
+        self.out = data.StructLayout({"data": width, "keep": width // 8, "last": 1} | user)
 
         # What ends a row: the lane of its last byte (unless it broke the contract and has none), and whether its frame ends here.
         self.row_end = data.StructLayout({"last": 1, "lane": lanes, "empty": 1, "fault": 2})
         self.row = data.StructLayout({"data": width, "end": self.row_end})
 
-        # A frame's request, decoded. size is gso_size, or the MTU for Kind.AUTO.
-        self.request = data.StructLayout({
-            "row": row_at,
-            "kind": 2,
-            "drop": drop,
-            "walk": 1,  # whether its headers must be looked at
-            "needs_csum": 1,
-            "size": 16,
-            "csum_start": 16,
-            "csum_low": position,  # of the checksum field's second byte
-            "csum_swap": 1,
-            "frame_len": FRAME_LEN_BITS,
-        })
+        # A frame's request, decoded. size is gso_size, or the MTU for Kind.AUTO; csum_start is uso_size there.
+        self.request = data.StructLayout(
+            {
+                "row": row_at,
+                "kind": 2,
+                "base": 2,
+                "drop": DROP_BITS,
+                "walk": 1,  # whether its headers must be looked at
+                "needs_csum": 1,
+                "size": 16,
+                "csum_start": 16,
+                "csum_low": position,  # of the checksum field's second byte
+                "csum_swap": 1,
+                "frame_len": FRAME_LEN_BITS,
+                # Features that the walk asks for: on, in this frame.
+                "on": data.StructLayout({
+                    "checksum": 1,
+                    "tcp4": 1,
+                    "tcp6": 1,
+                    "uso": 1,
+                    "ufo": 1,
+                    "gre": 1,
+                    "gre_csum": 1,
+                    "ipxip4": 1,
+                    "ipxip6": 1,
+                }),
+            }
+            | ({"id_mode": 2} if self.segments else {})
+            | ({"tunnel": 1, "outer_ipv6": 1, "tunnel_csum": 1, "outer_th": 16, "inner_nh": 16} if self.udp_tunnel else {})
+            | ({"sctp": 1} if self.sctp else {})
+            | flags
+            | vlan
+            | user
+        )
 
         # What the parser decided for a frame.
-        self.plan = data.StructLayout({
-            "drop": drop,
-            "swallow": 1,  # drop is a reason
-            "cut": 1,
-            "slot": slot,
-            "header_len": 9,  # 0 unless cut
-            "headed": 1,  # the header fills at least one row
-            "last_row": self.row_bits,  # of a full segment: the row and lane of its last byte as it leaves
-            "last_lane": lanes,
-            "single": 1,  # cut, and a full segment's payload fits one row
-            "step_lane": lanes,  # gso_size mod bus_bytes
-            "step_row": data.StructLayout({"less": 1, "more": 1}),  # see Slicer
-            "auto": 1,  # not asked for, but found
-            # Auto, cut: bytes behind this one are left out. Otherwise: the byte that the frame must reach, for what is asked or was found.
-            "limit": 1,
-            "limit_first": 1,  # and that byte lies in the first row
-            "end": position,
-            # Where a frame is not cut: the bytes summed are sum_first to sum_last, or to the frame's end if not auto.
-            "sum_first": position,
-            "sum_last": position,
-            "base": 17,  # what the sum starts with
-            "csum": 1,
-            "csum_low": position,  # of the checksum field's second byte
-            "csum_swap": 1,
-            "ip": 1,  # whether an IPv4 header checksum is filled in a frame that is not cut
-            "ip_tagged": 1,
-            "ip_sum": 16,
-        })
+        self.plan = data.StructLayout(
+            {
+                "drop": DROP_BITS,
+                "swallow": 1,  # drop is a reason
+                "cut": 1,
+                "headed": 1,  # its header is in the header RAM, in slot
+                "slot": slot,
+                "header_len": header,  # as it leaves, 0 unless headed
+                "skip": header - lanes if lanes < header else 1,  # rows to pass over before the first word of payload is in the window
+                "moved": 1,  # the header leaves longer or shorter than it came: the window begins with this
+                "shift": lanes,
+                "tail": lanes + 1,
+                "last_row": self.row_bits,  # of a full segment: the row and lane of its last byte as it leaves
+                "last_lane": lanes,
+                "single": 1,  # cut, and a full segment's payload fits one row
+                "step_lane": lanes,  # gso_size mod bus_bytes
+                "step_row": data.StructLayout({"less": 1, "more": 1}),  # see Slicer
+                "auto": 1,  # not asked for, but found
+                # Auto, cut: bytes behind this one are left out. Otherwise: the byte that the frame must reach, for what is asked or was found.
+                "limit": 1,
+                "limit_first": 1,  # and that byte lies in the first row
+                "end": position,
+                # Where a frame is not cut: the bytes summed are sum_first to sum_last, or to the frame's end if not auto.
+                "sum_first": position,
+                "sum_last": position,
+                "base": 17,  # what the sum starts with
+                "csum": 1,
+                "csum_low": position,  # of the checksum field's second byte
+                "csum_swap": 1,
+                "ip": 1,  # whether an IPv4 header checksum is filled in a frame that is not cut
+                "ip_low": header,  # and where: its second byte
+                "ip_sum": 16,
+            }
+            | ({"ufo": 1} if self.ufo else {})
+            | ({"crc": 1} if self.sctp else {})
+            | user
+        )
 
         # The patcher's constants of a frame that is cut, kept beside its header.
-        self.record = data.StructLayout({
-            "seq": 32,
-            "identification": 16,
-            "flags": 16,  # data offset and flags, as they stand in the header
-            "ip_sum": 16,
-            "header_len": 9,
-            "tagged": 1,
-        })
+        self.record = data.StructLayout(
+            {
+                "size": 16,
+                # A length field counts the bytes behind this one.
+                "length_behind": header,
+                "identification": 16,
+                "ip_sum": 16,
+                "id_mode": 2,
+                "udp": 1,
+            }
+            | ({"seq": 32, "flags": 16} | flags if self.tcp else {})
+            | ({"l4_behind": header} if self.uso else {})
+            | ({"ufo": 1, "ipv6": 1} if self.ufo else {})
+            | ({"inner_length_behind": header, "inner_identification": 16, "inner_ip_sum": 16} if self.tunnel else {})
+            | ({"tunnel_behind": header} if self.udp_tunnel else {})
+            | ({"tunnel_sum": 16, "tunnel_udp": 1, "inner_ipv6": 1} if self.tunnel_csum else {})
+        )
 
         # One unit that leaves.
-        self.entry = data.StructLayout({
-            "single": 1,  # it leaves in one row
-            "void": 1,  # nothing leaves: only the header slot becomes free
-            "cut": 1,
-            "slot": slot,
-            "first": 1,
-            "last": 1,
-            "header_len": 9,
-            "last_row": self.row_bits,
-            "last_lane": lanes,
-            "csum": 1,
-            "csum_low": position,
-            "csum_swap": 1,
-            "ip": 1,
-            "ip_tagged": 1,
-            "ip_sum": 16,
-        })
+        self.entry = data.StructLayout(
+            {
+                "single": 1,  # it leaves in one row
+                "void": 1,  # nothing leaves: only the header slot becomes free
+                "cut": 1,
+                "headed": 1,
+                "slot": slot,
+                "first": 1,  # of its frame to leave
+                "last": 1,  # with the end of its frame's payload
+                "release": 1,  # the header slot is needed no more
+                "header_len": header,
+                "last_row": self.row_bits,
+                "last_lane": lanes,
+                "summed": 1,  # a sum of the payload is in the queue
+                "csum": 1,
+                "csum_low": position,
+                "csum_swap": 1,
+                "ip": 1,
+                "ip_low": header,
+                "ip_sum": 16,
+            }
+            | ({"side": 1} if self.first_last else {})
+            | ({"crc": 1} if self.sctp else {})
+            | user
+        )
+
+        # One unit, or the fragments of a datagram: ``count`` full ones before the entry's own.
+        self.run = data.StructLayout({"entry": self.entry, "count": RUN_BITS, "full_row": self.row_bits, "full_lane": lanes})

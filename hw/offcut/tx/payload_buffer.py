@@ -5,16 +5,20 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-__all__ = ["PayloadBuffer"]
+__all__ = ["ON_THEIR_WAY", "PayloadBuffer"]
 
 ON_THEIR_WAY = 10
 """Words that can still arrive once ``room`` is gone."""
 
 
 class PayloadBuffer(wiring.Component):
-    """A ring of bus words in block RAM, whose write side commits or discards.
+    """A ring of bus words in block RAM, whose write side commits or discards. A word can be read two clocks after it was written.
 
-    Holds two of the longest units. A word can be read two clocks after it was written.
+    Parameters
+    ----------
+    geometry : Geometry
+    banks : list of int
+        Words in each of its memories, powers of two and descending.
 
     Members
     -------
@@ -29,9 +33,9 @@ class PayloadBuffer(wiring.Component):
         them is left to the joiner, whose last multiplexer has room for it.
     """
 
-    def __init__(self, geometry):
+    def __init__(self, geometry, banks):
         self._geometry = geometry
-        self._banks = geometry.buffer_banks
+        self._banks = banks
         super().__init__({
             "write": In(1),
             "commit": In(1),
@@ -39,7 +43,7 @@ class PayloadBuffer(wiring.Component):
             "word": In(geometry.width),
             "room": Out(1),
             "take": In(1),
-            "data": Out(data.ArrayLayout(geometry.width, len(geometry.buffer_banks))),
+            "data": Out(data.ArrayLayout(geometry.width, len(banks))),
         })
 
     def elaborate(self, platform):

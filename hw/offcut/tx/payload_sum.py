@@ -5,7 +5,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from .ones import add
-from .parser.stage import halfword
+from .parser.words import halfword
 
 __all__ = ["PayloadSum"]
 
@@ -13,7 +13,7 @@ __all__ = ["PayloadSum"]
 class PayloadSum(wiring.Component):
     """A registered tree of adders over the halfwords of a word, an accumulator, and a queue of finished sums.
 
-    The accumulator is wide enough for a whole unit: carries are folded once, at its end, into a number from 0 to 0xFFFE. A sum can be
+    The accumulator is wide enough for all that one sum covers: carries are folded once, at its end, into a number from 0 to 0xFFFE. A sum can be
     read ``latency`` clocks after its unit's last word.
 
     Members
@@ -66,7 +66,7 @@ class PayloadSum(wiring.Component):
         (tree,) = values
         valid, first, push, base = controls[0], controls[1], controls[2], controls[3:]
 
-        total = Signal(29)
+        total = Signal(31 if g.ufo else 29)  # a datagram of 64 KiB, or a unit of 9 KiB
         done = Signal()
         m.d.sync += done.eq(valid & push)
         with m.If(valid):
@@ -74,7 +74,7 @@ class PayloadSum(wiring.Component):
 
         folded = Signal(16)
         ready = Signal()
-        m.d.sync += [folded.eq(add(total[:16], Cat(total[16:], Const(0, 3)), 1)), ready.eq(done)]
+        m.d.sync += [folded.eq(add(total[:16], Cat(total[16:], Const(0, 32 - len(total))), 1)), ready.eq(done)]
 
         # No flow control of its own: a sum for each entry of the segment queue and the few under way, which are fewer than its depth.
         m.submodules.queue = ram = memory.Memory(shape=16, depth=g.queue_depth, init=[])

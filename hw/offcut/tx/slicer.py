@@ -1,6 +1,6 @@
 """Walk through the rows of a frame and say which of their bytes make each word of each unit."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,9 +35,12 @@ def step_layout(geometry):
         "row": g.row_bits,
         "first": 1,  # of the unit
         "last": 1,  # of the unit
-        "segment_first": 1,
+        "segment_first": 1,  # of the frame's first unit
+        "segment_second": 1,
+        "payload_last": 1,  # with the frame's last byte of payload
         "frame_last": 1,
         "behind": 1,  # no word: a fault behind the last unit
+        "closing": 1,  # no word: all fragments of a datagram are done
         "fault": 2,
         "plan": g.plan,
     })
@@ -47,14 +50,16 @@ class Slicer(wiring.Component):
     """Cuts the payload at ``gso_size``; a frame that is not cut is one unit. One word a clock, also from frame to frame.
 
     Let S be the place in the frame's rows where lane 0 of a unit's first word would lie, were its header there too. A frame starts with
-    S at a row's boundary, and each segment moves S on by ``gso_size``; a unit's words follow each other in steps of a row. So the
-    shift is constant in a unit, and all that a new segment needs is one short addition: its carry says whether the window moves.
+    S at a row's boundary (or, if its header leaves longer or shorter than it came, where the plan says), and each segment moves S on by
+    ``gso_size``; a unit's words follow each other in steps of a row. So the shift is constant in a unit, and all that a new segment needs
+    is one short addition: its carry says whether the window moves.
 
     The window of a word is two rows: ``older``, already taken, and ``head``, the next one of the store. With c that carry, the rows
     from a segment's last window to the next one's first are c + less - more (the plan's ``step_row``): 1, 0, or -1. In the last case
     the new segment's first word lies wholly in ``older``, and the window is a row further back for this one word.
 
-    Header rows are stepped over, one a clock: as many clocks as it takes to send them.
+    Header rows are passed over, one a clock: as many clocks as it takes to send them. A datagram's fragments are followed by one step
+    without a word, with which the one that waits is complete.
 
     Members
     -------
@@ -92,26 +97,31 @@ class Slicer(wiring.Component):
         row_next = Signal(g.row_bits, init=1)
         fresh = Signal(init=1)  # a unit begins
         segment_first = Signal(init=1)
+        segment_second = Signal()
+        level = Signal(init=1)  # S is where the frame's rows begin
         opening = Signal(init=1)  # no word of the frame has been made
         drain = Signal()  # the frame's units are done, its rows are not
         owed = Signal()  # ... or they are, but a fault is still to be told
+        closing = Signal()  # the datagram's fragments are done, and its rows, if finished
+        finished = Signal()
 
         # What can be known a word ahead is kept in registers: the loop from a row's end to the next window must be short.
         header_rows = plan.header_len >> bits
         limit_row, limit_lane = plan.end >> bits, plan.end[:bits]
         more_header, full_next, at_limit_next = Signal(), Signal(), Signal()
         tail_next = Signal(bits + 1)
-        in_header = Mux(begin, plan.headed, more_header)
+        skips = plan.skip != 0
+        in_header = Mux(begin, skips | plan.moved, more_header)
         full = Mux(opening, plan.single, full_next)  # the word ends a full segment
         at_limit = Mux(begin, plan.limit_first, at_limit_next)  # nothing behind limit_lane of head belongs to the frame
 
         # --- The word's last byte in the window, if the frame does not end before: in head (over) or in older, and in which lane.
         # All of its places are compared at once, and the answer chosen late.
-        over = ~full | segment_first | tail_next[bits]
+        over = ~full | level | tail_next[bits]
 
         def in_word(lane):
             """Whether a lane, of the row in which the word ends, is not behind its last byte."""
-            return Mux(full, Mux(segment_first, at_most(lane, plan.last_lane), at_most(lane, tail_next[:bits])), at_most(lane, shift))
+            return Mux(full, Mux(level, at_most(lane, plan.last_lane), at_most(lane, tail_next[:bits])), at_most(lane, shift))
 
         # --- Does the frame end in it? In the row where it says so, or where the plan's limit lies.
         head = self.rows.payload
@@ -128,27 +138,32 @@ class Slicer(wiring.Component):
 
         # --- What this clock does.
         swallow = plan.swallow | drain
-        needs_row = swallow | in_header | needs_head
+        ufo = plan.ufo if g.ufo else C(0)
+        needs_row = swallow | Mux(in_header, skips, needs_head)
         pop, finish, go, emit = Signal(), Signal(), Signal(), Signal()
         total = Signal(bits + 1)
         next_shift, carry = total[:bits], total[bits]
         m.d.comb += [
             total.eq(shift + plan.step_lane),
-            go.eq(self.plan.valid & self.room & (self.rows.valid | ~needs_row | owed)),
+            go.eq(self.plan.valid & self.room & (self.rows.valid | ~needs_row | owed | closing)),
             self.rows.ready.eq(go & pop),
             self.plan.ready.eq(go & finish),
         ]
-        with m.If(owed):
+        done = ends & Mux(by_older, older_ends & ~older_hides, head.last & ~hides)
+        with m.If(closing):
+            m.d.comb += [finish.eq(finished), emit.eq(1)]
+        with m.Elif(owed):
             m.d.comb += [finish.eq(1), emit.eq(1)]
         with m.Elif(swallow):
             m.d.comb += [pop.eq(1), finish.eq(head.last), emit.eq(head.last & (~drain | (head.fault != 0)))]
         with m.Elif(in_header):
-            m.d.comb += [pop.eq(1), finish.eq(head.last), emit.eq(head.last)]
+            # (A window that does not begin with a row of its own needs the one before.)
+            m.d.comb += [pop.eq(skips), emit.eq(plan.moved)]
         with m.Else():
             moves = (carry | plan.step_row.less) & ~plan.step_row.more
             m.d.comb += [
                 pop.eq(Mux(full & ~ends, moves, needs_head)),
-                finish.eq(ends & Mux(by_older, older_ends & ~older_hides, head.last & ~hides)),
+                finish.eq(done & ~ufo),
                 emit.eq(1),
             ]
 
@@ -166,20 +181,35 @@ class Slicer(wiring.Component):
                 m.d.sync += older.last.eq(1)
             with m.If(at_limit & beyond):
                 m.d.sync += older.lane.eq(limit_lane)
-        with m.If(go & ~swallow):
+        with m.If(go & closing):
+            m.d.sync += closing.eq(0)
+        with m.Elif(go & ~swallow):
             m.d.sync += [
                 begin.eq(0),
                 same.eq(0),
                 back.eq(0),
                 full_next.eq(plan.cut & (row_next == plan.last_row)),
                 opening.eq(in_header),
-                more_header.eq(in_header & (row_next != header_rows)),
-                row.eq(row_next),
-                row_next.eq(row_next + 1),
                 fresh.eq(in_header),
             ]
-            with m.If(~in_header):
-                m.d.sync += [drain.eq(ends), owed.eq(ends & Mux(by_older, older_ends & older_hides, head.last & hides))]
+            with m.If(in_header):
+                m.d.sync += [
+                    more_header.eq(skips & (taken_next != plan.skip)),
+                    row.eq(header_rows),
+                    row_next.eq(header_rows + 1),
+                    shift.eq(plan.shift),
+                    tail_next.eq(plan.tail),
+                    level.eq(~plan.moved),
+                ]
+            with m.Else():
+                m.d.sync += [
+                    row.eq(row_next),
+                    row_next.eq(row_next + 1),
+                    drain.eq(ends),
+                    owed.eq(ends & Mux(by_older, older_ends & older_hides, head.last & hides)),
+                    closing.eq(ends & ufo),
+                    finished.eq(done),
+                ]
                 with m.If(full):
                     m.d.sync += [
                         shift.eq(next_shift),
@@ -190,6 +220,8 @@ class Slicer(wiring.Component):
                         row_next.eq(header_rows + 1),
                         fresh.eq(1),
                         segment_first.eq(0),
+                        segment_second.eq(segment_first),
+                        level.eq(0),
                         full_next.eq(plan.single),
                     ]
         with m.If(go & finish):
@@ -204,8 +236,11 @@ class Slicer(wiring.Component):
                 row_next.eq(1),
                 fresh.eq(1),
                 segment_first.eq(1),
+                segment_second.eq(0),
+                level.eq(1),
                 drain.eq(0),
                 owed.eq(0),
+                closing.eq(0),
                 older.last.eq(0),
             ]
 
@@ -220,23 +255,31 @@ class Slicer(wiring.Component):
         nothing = ~by_older & head.last & head.empty  # of this row, so the word ends with the row before
         last_byte = Signal(bits + 1)  # of the word in the window, counted from shift + 1
         m.d.comb += last_byte.eq(Cat(end_lane, ~by_older | back) - shift - Mux(nothing, end_lane + 1, 0))
+        no_word = swallow | closing
         high = Mux(ends, last_byte, Mux(full, plan.last_lane + 1, size))
+        low = Mux(fresh, plan.header_len[:bits], 0)
+        # A frame may end with a header that fills its last row: then this is no word, and that row is the last.
+        word = ~no_word & ~in_header
+        hollow = fresh & ends & (low == 0) & (high == 0)
         fault = Mux(by_older, Mux(older_hides, 0, older.fault), Mux(hides, 0, head.fault))
         m.d.sync += [
             self.o.valid.eq(go & emit),
             step.at.eq(at - back),
             step.same.eq(same),
             step.shift.eq(shift),
-            step.low.eq(Mux(in_header, size, Mux(fresh & plan.cut, plan.header_len[:bits], 0))),
-            step.high.eq(Mux(in_header, size, high)),
-            step.write.eq(~swallow & ~in_header),
-            step.row.eq(row),
+            step.low.eq(Mux(word, low, size)),
+            step.high.eq(Mux(word & ~hollow, high, size)),
+            step.write.eq(word & ~hollow),
+            step.row.eq(Mux(hollow, header_rows - 1, row)),
             step.first.eq(fresh),
-            step.last.eq(swallow | in_header | ends | full),
+            step.last.eq(no_word | (word & (ends | full))),
             step.segment_first.eq(segment_first),
-            step.frame_last.eq(swallow | in_header | ends),
-            step.behind.eq(drain),
-            step.fault.eq(Mux(drain, Mux(owed, older.fault, head.fault), Mux(ends & ~in_header, fault, 0))),
+            step.segment_second.eq(segment_second),
+            step.payload_last.eq(ends),
+            step.frame_last.eq(no_word | (word & ends & ~ufo)),
+            step.behind.eq(drain & ~closing),
+            step.closing.eq(closing),
+            step.fault.eq(Mux(closing, 0, Mux(drain, Mux(owed, older.fault, head.fault), Mux(word & ends, fault, 0)))),
             step.plan.eq(plan),
         ]
         return m

@@ -2,45 +2,32 @@
 
 ::
 
-    requests ─▶ HeaderFeed ─▶ EthernetStage ─▶ Ipv4Stage ─▶ TransportOffset, -Place, -Stage ─▶ MeasureStage ─▶ CompareStage ─▶ Judge ─▶ Planner ─▶ plans
-                    ▲                                                                                          │    └▶ HeaderSums ─────┘
-                row store                                                                                      └▶ header RAM
+    requests ─▶ HeaderFeed ─▶ Walker ─▶ Verdict ─▶ Planner ─▶ plans
+                    ▲           └─▶ Packer ─▶ header RAM
+                row store
 """
 
 from amaranth import Module, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..layouts import FIELD_BITS
 from .feed import HeaderFeed
-from .judge import Judge
-from .layers import EthernetStage, Ipv4Stage, TransportOffset, TransportPlace, TransportStage
-from .measure import CompareStage, MeasureStage
-from .planner import Planner
-from .stage import chunk_layout
-from .sums import HeaderSums
+from .packer import Packer, header_write_layout
+from .planner import PLANNER_CLOCKS, Planner
+from .verdict import Verdict
+from .walker import Walker
 
-__all__ = ["HeaderParser", "header_write_layout"]
+__all__ = ["UNDER_WAY", "HeaderParser", "header_write_layout"]
 
-WALK = (EthernetStage, Ipv4Stage, TransportOffset, TransportPlace, TransportStage, MeasureStage, CompareStage)
-"""The header walk, in the order of the headers."""
-
-
-def header_write_layout(geometry):
-    """A chunk of a header on its way into the header RAM, a field's tag with each halfword. What lies behind the header counts for nothing."""
-    return data.StructLayout({
-        "slot": range(geometry.slots),
-        "index": chunk_layout(geometry)["index"].shape,
-        "data": geometry.parse_bits,
-        "fields": data.ArrayLayout(FIELD_BITS, geometry.parse_bits // 16),
-    })
+UNDER_WAY = PLANNER_CLOCKS + 3
+"""Plans that can be between the feed and the planner's end."""
 
 
 class HeaderParser(wiring.Component):
     """A plan for every request, in order.
 
-    Throughput: a frame a clock where nothing is to be walked, else a clock for each chunk until the frame ends or is decided. Latency from a header's last
-    chunk to its plan: 15 clocks. It never stalls once a frame has begun: a frame begins when its plan and its header have room.
+    Throughput: a frame a clock where nothing is to be walked, else a clock for each word of its header and five more. Latency from a
+    header's last word to its plan: 8 clocks. A frame begins when its plan and its header have room.
 
     Members
     -------
@@ -48,6 +35,7 @@ class HeaderParser(wiring.Component):
     written, parse_at, parse : In, Out, In
         The row store's write address and read port.
     header : Out(stream.Signature(header_write_layout(geometry), always_ready=True))
+    header_slot : Out
     plan : Out(stream.Signature(geometry.plan, always_ready=True))
     record : Out(geometry.record)
         Valid with a plan that cuts.
@@ -55,6 +43,9 @@ class HeaderParser(wiring.Component):
         As many plans have room as can be under way.
     released : In(1)
         A header slot has become free.
+    fragment_id : In(32)
+    fragmented : Out(1)
+        It was used.
     """
 
     def __init__(self, geometry):
@@ -66,10 +57,13 @@ class HeaderParser(wiring.Component):
             "parse_at": Out(address),
             "parse": In(geometry.row),
             "header": Out(stream.Signature(header_write_layout(geometry), always_ready=True)),
+            "header_slot": Out(range(geometry.slots)),
             "plan": Out(stream.Signature(geometry.plan, always_ready=True)),
             "record": Out(geometry.record),
             "room": In(1),
             "released": In(1),
+            "fragment_id": In(32),
+            "fragmented": Out(1),
         })
 
     def elaborate(self, platform):
@@ -77,48 +71,38 @@ class HeaderParser(wiring.Component):
         g = self._geometry
 
         m.submodules.feed = feed = HeaderFeed(g)
+        m.submodules.walker = walker = Walker(g)
+        m.submodules.packer = packer = Packer(g)
+        m.submodules.verdict = verdict = Verdict(g)
+        m.submodules.planner = planner = Planner(g)
         wiring.connect(m, wiring.flipped(self.requests), feed.i)
+        wiring.connect(m, feed.o, walker.i)
+        wiring.connect(m, walker.header, packer.i)
+        wiring.connect(m, packer.o, wiring.flipped(self.header))
+        wiring.connect(m, planner.plan, wiring.flipped(self.plan))
         m.d.comb += [
             feed.written.eq(self.written),
             feed.row.eq(self.parse),
             self.parse_at.eq(feed.at),
-        ]
-
-        source, layout = feed.o, chunk_layout(g)
-        for number, kind in enumerate(WALK, 1):
-            m.submodules[f"walk_{number}"] = stage = kind(g, layout)
-            wiring.connect(m, source, stage.i)
-            source, layout = stage.o, stage.layout
-
-        m.submodules.judge = judge = Judge(g, layout)
-        m.submodules.sums = sums = HeaderSums(g, layout)
-        m.submodules.planner = planner = Planner(g, layout)
-        chunk = source.payload
-        header = self.header.payload
-        m.d.comb += [
-            judge.i.valid.eq(source.valid),
-            judge.i.payload.eq(chunk),
-            sums.i.valid.eq(source.valid),
-            sums.i.payload.eq(chunk),
-            self.header.valid.eq(judge.open),
-            header.slot.eq(judge.slot),
-            header.index.eq(chunk.index),
-            header.data.eq(chunk.data),
-            header.fields.eq(chunk.fields),
-            planner.sum_ip.eq(sums.ip),
-            planner.sum_l4.eq(sums.l4),
+            feed.decided.eq(walker.decided),
+            packer.flush.eq(walker.flush),
+            verdict.request.eq(walker.request),
+            verdict.facts.eq(walker.facts),
+            verdict.bare.eq(walker.bare),
+            verdict.settle.eq(walker.settle),
+            planner.valid.eq(verdict.valid),
+            planner.verdict.eq(verdict.o),
+            *(getattr(planner, name).eq(getattr(walker, name)) for name in ("ip_sum", "inner_ip_sum", "l4_sum", "tunnel_sum")),
             self.record.eq(planner.record),
+            walker.fragment_id.eq(self.fragment_id),
+            self.fragmented.eq(walker.fragmented),
         ]
-        wiring.connect(m, judge.o, planner.i)
-        wiring.connect(m, planner.plan, wiring.flipped(self.plan))
+        # The packer is a clock behind, as the slot is.
+        m.d.sync += self.header_slot.eq(planner.slot)
 
-        # --- Header slots: one is set aside for every frame that may be cut.
+        # --- Header slots: one is set aside for every frame that may need one.
         free = Signal(range(g.slots + 1), init=g.slots)
-        m.d.sync += free.eq(free - feed.begun + judge.spared + self.released)
-        m.d.comb += [
-            feed.slot_room.eq(free != 0),
-            feed.room.eq(self.room),
-            feed.decided.eq(judge.decided),
-            feed.decided_tag.eq(judge.decided_tag),
-        ]
+        spared = verdict.valid & ~verdict.bare & ~verdict.o.headed
+        m.d.sync += free.eq(free - feed.begun + spared + self.released)
+        m.d.comb += [feed.slot_room.eq(free != 0), feed.room.eq(self.room)]
         return m

@@ -1,34 +1,49 @@
-"""Read the beginnings of frames out of the row store, as wide as the parser."""
+"""Read the beginnings of frames out of the row store, a word of four bytes at a time."""
 
 from amaranth import Module, Mux, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from .stage import TAG_BITS, chunk_layout
+__all__ = ["WORD_BITS", "WORD_BYTES", "HeaderFeed", "word_layout"]
 
-__all__ = ["HeaderFeed"]
+WORD_BITS = 32
+WORD_BYTES = WORD_BITS // 8
+
+
+def word_layout(geometry):
+    """Four bytes of a frame's beginning, with its request. A frame ends in a word of its own, which has no bytes."""
+    return data.StructLayout({
+        "turn": 1,  # the other way round in the next frame
+        "first": 1,
+        "end": 1,
+        "index": ceil_log2(geometry.header_bytes // WORD_BYTES) + 1,
+        "count": range(WORD_BYTES + 1),
+        "fault": 2,
+        "data": WORD_BITS,
+        "request": geometry.request,
+    })
 
 
 class HeaderFeed(wiring.Component):
-    """One chunk a clock, for each request in order.
+    """One word a clock, for each request in order.
 
-    A frame that needs no walk (nothing asked, one checksum, refused) is a single chunk, which leaves without waiting for data. The
-    others go on until their last byte, until ``decided``, or until 256 bytes.
+    A frame that needs no walk is a single word, which leaves without waiting for data. The others go on until their end or until
+    ``decided``.
 
     Members
     -------
     i : In(stream.Signature(geometry.request))
         The frame's first row must already be written.
-    o : Out(stream.Signature(chunk_layout(geometry), always_ready=True))
+    o : Out(stream.Signature(word_layout(geometry)))
     room : In(1)
         A frame may begin.
     slot_room : In(1)
-        A frame that may be cut may begin.
+        A frame that may need a header slot may begin.
     begun : Out(1)
         Such a frame begins now.
-    decided, decided_tag : In
-        The parser has decided about the frame with this tag.
+    decided : In(1)
+        No more is wanted of the frame whose word is in ``o``; that word is taken.
     written, at, row : In, Out, In
         The row store's write address, and its read port.
     """
@@ -38,12 +53,11 @@ class HeaderFeed(wiring.Component):
         address = range(geometry.store_rows)
         super().__init__({
             "i": In(stream.Signature(geometry.request)),
-            "o": Out(stream.Signature(chunk_layout(geometry), always_ready=True)),
+            "o": Out(stream.Signature(word_layout(geometry))),
             "room": In(1),
             "slot_room": In(1),
             "begun": Out(1),
             "decided": In(1),
-            "decided_tag": In(TAG_BITS),
             "written": In(address),
             "at": Out(address),
             "row": In(geometry.row),
@@ -53,61 +67,67 @@ class HeaderFeed(wiring.Component):
         m = Module()
         g = self._geometry
         request = self.i.payload
-        chunk_bytes = g.parse_bits // 8
-        per_row = g.width // g.parse_bits
-        chunk = self.o.payload
+        part_bits = ceil_log2(g.width // WORD_BITS)
+        byte_bits = ceil_log2(WORD_BYTES)
+        word = self.o.payload
 
-        # --- The frame whose chunks are being read, and the row from which they come.
+        # --- The frame whose words are being read, and the row from which they come.
         active = Signal()
         frame = Signal.like(request)
         row, row_valid = Signal(g.row), Signal()
         following = Signal.like(self.at)  # address of the next row
-        index = Signal.like(chunk.index)
-        tag = Signal.like(chunk.tag)
+        index = Signal.like(word.index)
+        turn = Signal()
+        ended = Signal()  # but for the word that says so
 
-        part = index[: ceil_log2(per_row)]
-        part_bits = ceil_log2(chunk_bytes)
-        ends_here = row.end.last & (row.end.lane[part_bits:] == part)
-        end = ends_here | (row.end.last & row.end.empty)
-        go = active & (row_valid | ~frame.walk)
-        stop = active & ((self.decided & (self.decided_tag == tag)) | (index.all() & go))
+        part = index[:part_bits]
+        last_word = row.end.last & (row.end.lane[byte_bits:] == part)
+        end = ended | (row.end.last & row.end.empty)
+        stop = self.decided & (word.turn == turn)
+        go = active & (row_valid | ~frame.walk) & (~self.o.valid | self.o.ready) & ~stop
         done = go & (end | ~frame.walk)
 
-        # --- The next frame. Its first row is read while the last row of this one is in the register, so nothing is lost between them
-        # (after a stop, a clock is).
-        turn = ~active | ~frame.walk | (row_valid & row.end.last)
-        may_begin = self.i.valid & self.room & (~request.walk | self.slot_room)
-        begin = may_begin & (~active | (turn & done))
-        m.d.comb += [
-            self.i.ready.eq(self.room & (~request.walk | self.slot_room) & (~active | (turn & done))),
-            self.begun.eq(begin & request.walk),
-            self.at.eq(Mux(turn, request.row, following)),
-        ]
-        with m.If(begin):
-            m.d.sync += [active.eq(1), frame.eq(request), tag.eq(tag + 1), index.eq(0)]
-        with m.Elif(done | stop):
-            m.d.sync += active.eq(0)
-        with m.Elif(go):
-            m.d.sync += index.eq(index + 1)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(go):
+            m.d.sync += [
+                self.o.valid.eq(1),
+                word.turn.eq(turn),
+                word.first.eq(index == 0),
+                word.end.eq(end & frame.walk),
+                word.index.eq(index),
+                word.count.eq(Mux(end, 0, Mux(last_word, row.end.lane[:byte_bits] + 1, WORD_BYTES))),
+                word.fault.eq(row.end.fault),
+                word.data.eq(row.data.word_select(part, WORD_BITS)),
+                word.request.eq(frame),
+            ]
+            m.d.sync += [index.eq(index + 1), ended.eq(last_word)]
 
-        with m.If(begin):
-            m.d.sync += [row.eq(self.row), row_valid.eq(1), following.eq(request.row + 1)]
-        with m.Elif(~row_valid | (go & part.all())):
+        # --- Row after row.
+        with m.If(active & frame.walk & (~row_valid | (go & part.all() & ~last_word & ~end))):
             m.d.sync += [row.eq(self.row), row_valid.eq(following != self.written)]
             with m.If(following != self.written):
                 m.d.sync += following.eq(following + 1)
 
-        m.d.sync += self.o.valid.eq(go)
-        with m.If(go):
+        # --- The next frame: at once behind one that needs no walk, else a clock later.
+        free = ~active | (done & ~frame.walk)
+        may_begin = self.room & (~request.walk | self.slot_room)
+        m.d.comb += [
+            self.i.ready.eq(free & may_begin),
+            self.begun.eq(self.i.valid & self.i.ready & request.walk),
+            self.at.eq(Mux(active & frame.walk, following, request.row)),
+        ]
+        with m.If(done | stop):
+            m.d.sync += active.eq(0)
+        with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
-                chunk.tag.eq(tag),
-                chunk.first.eq(index == 0),
-                chunk.end.eq(end | ~frame.walk),
-                chunk.index.eq(index),
-                chunk.count.eq(Mux(row.end.empty, 0, Mux(ends_here, row.end.lane[:part_bits] + 1, chunk_bytes))),
-                chunk.fault.eq(Mux(end, row.end.fault, 0)),
-                chunk.data.eq(row.data.word_select(part, g.parse_bits)),
-                chunk.request.eq(frame),
+                active.eq(1),
+                frame.eq(request),
+                row.eq(self.row),
+                row_valid.eq(1),
+                following.eq(request.row + 1),
+                index.eq(0),
+                ended.eq(0),
+                turn.eq(~turn),
             ]
-
         return m

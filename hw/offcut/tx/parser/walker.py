@@ -1,0 +1,672 @@
+"""The header walk: a state for each kind of header, one word of it a clock."""
+
+from amaranth import C, Cat, Module, Mux, Signal
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..headers import EtherType, ExtensionHeader, Gre, Protocol
+from ..layouts import DROP_BITS, FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Field, Kind
+from .feed import WORD_BYTES, word_layout
+from .packer import header_word_layout
+from .sums import Accumulator
+from .words import halfword
+
+__all__ = ["Walker", "facts_layout"]
+
+ETHERNET_WORDS = 3
+IPV4_LEAST_WORDS = 5
+IPV6_WORDS = 10
+IPV6_BYTES = WORD_BYTES * IPV6_WORDS
+TCP_LEAST_WORDS = 5
+JUMBO_BYTES = 8
+VLAN_BYTES = 4
+JUMBO_LEAST = 1 << 16
+"""IP packets above this have a jumbo payload option where they are IPv6; from it on no length field can hold them."""
+
+
+class State(enum.IntEnum):
+    ETHERNET = 0
+    INSERT_TAG = 1
+    ETHERTYPE = 2
+    IP = 3
+    """The first word, which says whether it is IPv4 or IPv6."""
+    IPV4 = 4
+    IPV6 = 5
+    EXTENSION = 6
+    GRE = 7
+    TUNNEL_UDP = 8
+    OPAQUE = 9
+    TCP = 10
+    UDP = 11
+    SETTLE_1 = 12
+    SETTLE_2 = 13
+    SETTLE_3 = 14
+
+
+class Follows(enum.IntEnum):
+    """What stands behind an IP header or an extension header."""
+
+    NOTHING = 0
+    EXTENSION = 1
+    TCP = 2
+    UDP = 3
+    TUNNEL_UDP = 4
+    GRE = 5
+    IP = 6
+    SCTP = 7
+
+
+def facts_layout(geometry):
+    """What is known of a frame at the end of its walk. Places and lengths are in bytes; ``at`` is as it came, ``out`` as it leaves."""
+    place = HEADER_LEN_BITS
+    return data.StructLayout(
+        {
+            "drop": DROP_BITS,
+            "end": FRAME_LEN_BITS,  # of the frame, as told or declared; in auto, of the packet
+            "no_end": 1,
+            "told_ip": FRAME_LEN_BITS,  # frame_len less what stands before the outermost IP header
+            "l3": place,
+            "ipv6": 1,
+            "length": 17,  # of the outermost IP packet, as declared
+            "big": 1,  # too long to be declared
+            "above": 1,  # auto: longer than the MTU
+            "identification": 16,
+            "fragment": 16,
+            "ip_whole": 1,
+            "tcp": 1,
+            "udp": 1,
+            "l4": place,
+            "l4_out": place,
+            "l4_whole": 1,  # as much of it as is needed
+            "udp_length": 16,
+            "csum": 16,
+            "header_end": place,
+            "header_out": place,
+            "grown": 1,  # by a VLAN tag
+            "shrunk": 1,  # by a jumbo payload option
+            "length_at": place,
+        }
+        | ({"sctp": 1} if geometry.sctp else {})
+        | ({"seq": 32, "flags": 16} if geometry.tcp else {})
+        | (
+            {"inner_ipv6": 1, "inner_length_at": place, "inner_identification": 16, "tunnel_at": place, "tunnel_udp": 1, "inner": 1}
+            if geometry.tunnel
+            else {}
+        )
+    )
+
+
+class Walker(wiring.Component):
+    """Looks at each header word once, in order; says what a frame is, writes its header for the header RAM, and sums it.
+
+    One word a clock, and three clocks more to settle; a frame that needs no walk takes one clock.
+
+    A header begins wherever the one before it ends, so the window of four bytes lags behind the words of the frame: by a halfword for each
+    Ethernet header, since that has 14 bytes.
+
+    Members
+    -------
+    i : In(stream.Signature(word_layout(geometry)))
+    decided : Out(1)
+        The frame's other words are not wanted.
+    header : Out(stream.Signature(header_word_layout(geometry), always_ready=True))
+    flush : Out(1)
+        The header is complete.
+    request : Out(geometry.request)
+    facts : Out(facts_layout(geometry))
+    bare : Out(1)
+        ``request`` is that of a frame which needs no walk.
+    settle : Out(3)
+        A bit for each of the three clocks after a walk, in which ``request`` and ``facts`` stay.
+    ip_sum, l4_sum, tunnel_sum, inner_ip_sum : Out(24)
+        Plain sums of halfwords, complete two clocks after the last bit of ``settle``. See :class:`Verdict` for what is in them.
+    fragment_id : In(32)
+    fragmented : Out(1)
+        It was used.
+    """
+
+    def __init__(self, geometry):
+        self._geometry = geometry
+        super().__init__({
+            "i": In(stream.Signature(word_layout(geometry))),
+            "decided": Out(1),
+            "header": Out(stream.Signature(header_word_layout(geometry), always_ready=True)),
+            "flush": Out(1),
+            "request": Out(geometry.request),
+            "facts": Out(facts_layout(geometry)),
+            "bare": Out(1),
+            "settle": Out(3),
+            "ip_sum": Out(24),
+            "inner_ip_sum": Out(24),
+            "l4_sum": Out(24),
+            "tunnel_sum": Out(24),
+            "fragment_id": In(32),
+            "fragmented": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+        word, facts = self.i.payload, self.facts
+        request = Signal(g.request)  # of the frame being walked
+        state = Signal(State)
+        number = Signal(4)  # of the word in its header, up to 15
+        left = Signal(10)  # words of the header, this one included, once they are known
+        at, out = Signal(HEADER_LEN_BITS), Signal(HEADER_LEN_BITS)  # of the window
+
+        # --- The window.
+        lag = Signal(2)
+        before, before_whole = Signal(32), Signal()
+        window = Signal(32)
+        whole = Signal()
+        with m.Switch(lag):
+            with m.Case(0):
+                m.d.comb += [window.eq(word.data), whole.eq(word.count == WORD_BYTES)]
+            with m.Case(1):
+                m.d.comb += [window.eq(Cat(before[16:], word.data[:16])), whole.eq(before_whole & (word.count >= 2))]
+            with m.Default():
+                m.d.comb += [window.eq(before), whole.eq(before_whole)]
+        high, low = halfword(window, 0), halfword(window, 1)  # the first of the two, and the second
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [before.eq(word.data), before_whole.eq(word.count == WORD_BYTES)]
+
+        # --- What this frame is.
+        segment, auto = request.kind == Kind.SEGMENT, request.kind == Kind.AUTO
+        insert = request.insert if g.vlan else C(0)
+        only_insert = ~segment & ~auto & ~(request.sctp if g.sctp else C(0))
+        is_tcp = (request.base == Base.TCP4) | (request.base == Base.TCP6)
+        asks_ufo = segment & (request.base == Base.UFO)
+        told = request.frame_len != 0
+        inner = facts.inner if g.tunnel else C(0)  # an IP header in a tunnel
+        wants_tunnel = request.tunnel & ~inner if g.udp_tunnel else C(0)
+        scratch = auto | ~request.needs_csum | asks_ufo | (facts.no_end & is_tcp)
+        cutting = segment | facts.above | facts.big
+        as_ufo = asks_ufo | (auto & (request.csum_start == 0))
+
+        # --- What stands behind this IP header, by the protocol number that was just read.
+        protocol, fresh = Signal(8), Signal()
+        here_ipv6 = Signal()  # the family of this IP header
+        routed, source_routed = Signal(), Signal()  # a routing header; one that leads elsewhere
+        jumbo = Signal()  # its option is the next header
+        want4, want6 = Signal(), Signal()
+        follows, wrong_protocol, disabled = Signal(Follows), Signal(), Signal()
+        is_extension = Cat(
+            protocol == kind for kind in (ExtensionHeader.HOP_BY_HOP, ExtensionHeader.ROUTING, ExtensionHeader.DESTINATION)
+        ).any()
+        with m.If(here_ipv6 & is_extension):
+            m.d.comb += [
+                follows.eq(Follows.EXTENSION),
+                wrong_protocol.eq(asks_ufo & routed & (protocol == ExtensionHeader.DESTINATION)),
+            ]
+        with m.Elif(~segment):
+            elsewhere = (facts.fragment[:14].any() & ~here_ipv6) | source_routed
+            with m.If(auto & ~elsewhere & (protocol == Protocol.TCP)):
+                m.d.comb += follows.eq(Follows.TCP)
+            with m.Elif(auto & ~elsewhere & (protocol == Protocol.UDP)):
+                m.d.comb += follows.eq(Follows.UDP)
+            with m.Elif(~auto & (protocol == Protocol.SCTP)):
+                m.d.comb += follows.eq(Follows.SCTP)
+        with m.Else():
+            outside = ~inner & ~wants_tunnel & ~asks_ufo
+            m.d.comb += wrong_protocol.eq(1)
+            with m.Switch(protocol):
+                with m.Case(Protocol.TCP):
+                    m.d.comb += [
+                        follows.eq(Follows.TCP),
+                        wrong_protocol.eq(~(is_tcp & ~wants_tunnel & (here_ipv6 == (request.base == Base.TCP6)))),
+                    ]
+                with m.Case(Protocol.UDP):
+                    m.d.comb += [
+                        follows.eq(Mux(wants_tunnel, Follows.TUNNEL_UDP, Follows.UDP)),
+                        wrong_protocol.eq(is_tcp & ~wants_tunnel),
+                    ]
+                with m.Case(Protocol.IPV4, Protocol.IPV6):
+                    m.d.comb += [
+                        follows.eq(Follows.IP),
+                        wrong_protocol.eq(~outside),
+                        disabled.eq(outside & ~Mux(here_ipv6, request.on.ipxip6, request.on.ipxip4)),
+                    ]
+                with m.Case(Protocol.GRE):
+                    m.d.comb += [follows.eq(Follows.GRE), wrong_protocol.eq(~outside), disabled.eq(outside & ~request.on.gre)]
+
+        # --- Whether this window can be looked at, and what is wrong if not.
+        walking = Signal()
+        m.d.comb += walking.eq(~((state == State.INSERT_TAG) | self.settle.any()))
+        m.d.comb += self.i.ready.eq(walking)
+        too_long = word.index[-1] & ((lag != 2) | word.index[0])
+        late = fresh & (wrong_protocol | disabled) & segment
+        take = self.i.valid & walking & ~self.bare
+        look = Signal()
+        wrong, off = Signal(), Signal()  # what the word says
+        ends = Signal()  # the walk, with this word
+        fail = Signal()
+        drop = Signal(DROP_BITS)
+        m.d.comb += look.eq(take & ~late & ~too_long & whole)
+        with m.If(take):
+            with m.If(late):
+                m.d.comb += [fail.eq(1), drop.eq(Mux(wrong_protocol, Drop.BAD_HEADER, Drop.DISABLED))]
+            with m.Elif(too_long):
+                m.d.comb += [fail.eq(1), drop.eq(Drop.HEADER_TOO_LONG)]
+            with m.Elif(~whole):
+                m.d.comb += [fail.eq(word.end), drop.eq(Mux(word.fault != 0, word.fault, Drop.TRUNCATED))]
+            with m.Elif(wrong | off):
+                m.d.comb += [fail.eq(1), drop.eq(Mux(wrong, Drop.BAD_HEADER, Drop.DISABLED))]
+            with m.Elif(word.end & ~ends):
+                m.d.comb += [fail.eq(1), drop.eq(Mux(word.fault != 0, word.fault, Drop.TRUNCATED))]
+
+        # --- The sums, each of two terms a clock.
+        sums = {}
+        for name, built in {"ip": True, "l4": True, "inner_ip": g.tunnel, "tunnel": g.tunnel_csum}.items():
+            if built:
+                m.submodules[f"{name}_sum"] = sums[name] = Accumulator()
+                m.d.comb += getattr(self, f"{name}_sum").eq(sums[name].sum)
+
+        def add(name, first=0, second=0, when=1):
+            if name in sums:
+                with m.If(when):
+                    m.d.comb += [sums[name].a.eq(first), sums[name].b.eq(second)]
+
+        def begin(name, when=1):
+            if name in sums:
+                with m.If(when):
+                    m.d.comb += sums[name].clear.eq(1)
+
+        def minus(value, bits=16):
+            """In one's complement, to take something out is to add its inverse."""
+            return (~value)[:bits] if len(value) == bits else 0xFFFF ^ value
+
+        # --- The header as it leaves: this word, unless a state says otherwise.
+        header = self.header.payload
+        flip = Signal()  # the next window begins two bytes after this one
+        emit = Signal()
+        m.d.comb += [
+            self.header.valid.eq(emit),
+            emit.eq(look),
+            header.at.eq(out),
+            header.high.eq(high),
+            header.low.eq(low),
+            header.flip.eq(flip),
+        ]
+
+        def tag(high=Field.NONE, low=Field.NONE, when=1):
+            with m.If(when):
+                m.d.comb += [header.high_tag.eq(g.tag(high)), header.low_tag.eq(g.tag(low))]
+
+        def goto(following):
+            m.d.sync += [state.eq(following), number.eq(0)]
+
+        def goto_ip(four, six, in_tunnel=0):
+            goto(State.IP)
+            m.d.sync += [want4.eq(four), want6.eq(six)]
+            if g.tunnel:
+                with m.If(in_tunnel):
+                    m.d.sync += facts.inner.eq(1)
+
+        def follow():
+            """Go where the protocol number leads."""
+            m.d.sync += facts.l4.eq(at + WORD_BYTES)
+            with m.Switch(follows):
+                for kind, following in {
+                    Follows.EXTENSION: State.EXTENSION,
+                    Follows.TCP: State.TCP,
+                    Follows.UDP: State.UDP,
+                    Follows.TUNNEL_UDP: State.TUNNEL_UDP,
+                    Follows.GRE: State.GRE,
+                }.items():
+                    with m.Case(kind):
+                        goto(following)
+                with m.Case(Follows.IP):
+                    goto_ip(protocol == Protocol.IPV4, protocol == Protocol.IPV6, 1)
+                with m.Default():
+                    m.d.comb += ends.eq(1)
+                    if g.sctp:
+                        m.d.sync += facts.sctp.eq((follows == Follows.SCTP) & (request.csum_start == at + WORD_BYTES))
+
+        with m.If(look):
+            m.d.sync += [at.eq(at + Mux(flip, 2, 4)), number.eq(Mux(number.all(), number, number + 1)), left.eq(left - 1), fresh.eq(0)]
+        with m.If(emit):
+            m.d.sync += out.eq(out + Mux(flip, 2, 4))
+        with m.If(look & flip):
+            m.d.sync += lag.eq(lag + 1)
+        m.d.sync += [
+            facts.end.eq(Mux(Mux(auto, facts.big, told), request.frame_len, facts.l3 + facts.length)),
+            facts.above.eq(auto & ((facts.length > request.size) | facts.big)),
+        ]
+        tunnel_word = inner & (here_ipv6 if g.tunnel else C(0))  # an inner IPv6 header is in the tunnel's checksum; an IPv4 one sums to 0
+
+        with m.Switch(state):
+            with m.Case(State.ETHERNET):
+                if g.tunnel:
+                    add("tunnel", high, low, inner)
+                with m.If(look & (number == ETHERNET_WORDS - 1)):
+                    goto(State.ETHERTYPE)
+                    with m.If(insert & ~inner):
+                        goto(State.INSERT_TAG)
+            with m.Case(State.INSERT_TAG):
+                if g.vlan:
+                    m.d.comb += [emit.eq(1), header.high.eq(EtherType.CUSTOMER_TAG), header.low.eq(request.tci)]
+                    goto(State.ETHERTYPE)
+                    with m.If(only_insert):
+                        goto(State.SETTLE_1)
+                        m.d.sync += facts.header_end.eq(at)
+            with m.Case(State.ETHERTYPE):
+                is_tag = Cat(high == value for value in EtherType.TAGS).any()
+                is_ipv4, is_ipv6 = high == EtherType.IPV4, high == EtherType.IPV6
+                outer_ipv6 = request.outer_ipv6 if g.udp_tunnel else C(0)
+                with m.If(~is_tag):
+                    m.d.comb += [
+                        flip.eq(1),
+                        wrong.eq(~(is_ipv4 | is_ipv6) | (wants_tunnel & (is_ipv6 != outer_ipv6))),
+                    ]
+                if g.tunnel:
+                    add("tunnel", high, Mux(is_tag, low, 0), inner)
+                with m.If(look):
+                    m.d.sync += number.eq(0)
+                    with m.If(~is_tag):
+                        goto_ip(is_ipv4, is_ipv6)
+
+            with m.Case(State.IP):
+                is_ipv4, is_ipv6 = window[4:8] == 4, window[4:8] == 6
+                header_words = window[0:4]
+                m.d.comb += wrong.eq(
+                    ~(is_ipv4 | is_ipv6) | (want4 & ~is_ipv4) | (want6 & ~is_ipv6) | (is_ipv4 & (header_words < IPV4_LEAST_WORDS))
+                )
+                tag(low=Field.LENGTH, when=is_ipv4 & ~inner)
+                tag(low=Field.INNER_LENGTH, when=is_ipv4 & inner)
+                add("ip", high, 0, ~inner)
+                add("inner_ip", high, 0)
+                add("tunnel", high, low, inner & is_ipv6)
+                begin("ip", look & ~inner)
+                begin("inner_ip", look)
+                begin("l4", look & (~inner | scratch))
+                with m.If(look):
+                    m.d.sync += [
+                        state.eq(Mux(is_ipv4, State.IPV4, State.IPV6)),
+                        here_ipv6.eq(is_ipv6),
+                        left.eq(Mux(is_ipv4, header_words, IPV6_WORDS) - 1),
+                        routed.eq(0),
+                        source_routed.eq(0),
+                    ]
+                    with m.If(~inner):
+                        m.d.sync += [
+                            facts.l3.eq(at),
+                            facts.told_ip.eq(request.frame_len - at),
+                            facts.ipv6.eq(is_ipv6),
+                            facts.length.eq(low),
+                            facts.no_end.eq((low == 0) & ~told),
+                            facts.length_at.eq(out + Mux(is_ipv6, IPV6_BYTES, 0)),
+                        ]
+                    if g.tunnel:
+                        m.d.sync += facts.inner_ipv6.eq(is_ipv6)
+                        with m.If(inner):
+                            m.d.sync += facts.inner_length_at.eq(out + Mux(is_ipv6, IPV6_BYTES, 0))
+            with m.Case(State.IPV4):
+                addresses = (number == 3) | (number == 4)
+                with m.Switch(number):
+                    with m.Case(1):
+                        tag(Field.IDENTIFICATION, when=~inner)
+                        tag(Field.INNER_IDENTIFICATION, when=inner)
+                        if g.ufo:
+                            with m.If(~inner & (asks_ufo | (auto & (low == 0)))):
+                                m.d.comb += header.low_tag.eq(g.tag(Field.FRAGMENT))
+                        add("ip", Mux(asks_ufo, 0, low), 0, ~inner)
+                        add("inner_ip", low, 0)
+                        with m.If(look):
+                            with m.If(~inner):
+                                m.d.sync += [
+                                    facts.identification.eq(high),
+                                    facts.fragment.eq(low),
+                                    facts.big.eq(auto & told & (facts.length == 0) & facts.told_ip[16:].any()),
+                                ]
+                            if g.tunnel:
+                                m.d.sync += facts.inner_identification.eq(high)
+                    with m.Case(2):
+                        tag(low=Field.IP_CSUM, when=~inner)
+                        tag(low=Field.INNER_IP_CSUM, when=inner)
+                        add("ip", high, 0, ~inner)
+                        add("inner_ip", high, 0)
+                        with m.If(look):
+                            m.d.sync += [protocol.eq(high[:8]), fresh.eq(1)]
+                    with m.Default():
+                        add("ip", high, low, ~inner)
+                        add("inner_ip", high, low)
+                        add("l4", high, low, addresses & scratch)
+                with m.If(look & (left == 1)):
+                    m.d.sync += facts.ip_whole.eq(1)
+                    follow()
+            with m.Case(State.IPV6):
+                next_header = window[16:24]
+                is_length = number == 1
+                add("l4", high, low, ~is_length & scratch)
+                add("tunnel", Mux(is_length, 0, high), low, tunnel_word)
+                with m.If(is_length):
+                    jumbo_here = (
+                        ~inner
+                        & (next_header == ExtensionHeader.HOP_BY_HOP)
+                        & Mux(told, facts.told_ip[16:].any() & (facts.told_ip != JUMBO_LEAST), high == 0)
+                    )
+                    tag(Field.LENGTH, when=~inner)
+                    tag(Field.INNER_LENGTH, when=inner)
+                    with m.If(jumbo_here):
+                        m.d.comb += header.low.eq(Cat(low[:8], C(Protocol.TCP, 8)))
+                    with m.Elif(asks_ufo & (next_header == Protocol.UDP)):
+                        m.d.comb += header.low.eq(Cat(low[:8], C(ExtensionHeader.FRAGMENT, 8)))
+                    with m.If(look):
+                        m.d.sync += [protocol.eq(next_header), fresh.eq(1), jumbo.eq(jumbo_here)]
+                        with m.If(~inner):
+                            m.d.sync += [
+                                facts.length.eq(high + IPV6_BYTES),
+                                facts.no_end.eq((high == 0) & ~told),
+                                facts.big.eq(auto & told & (high == 0) & facts.told_ip[16:].any()),
+                            ]
+                with m.If(look & (left == 1)):
+                    m.d.sync += facts.ip_whole.eq(1)
+                    follow()
+            with m.Case(State.EXTENSION):
+                next_header = window[0:8]
+                add("tunnel", high, low, tunnel_word)
+                with m.If(number == 0):
+                    with m.If(jumbo):
+                        m.d.comb += wrong.eq((high != Protocol.TCP << 8) | (low != ExtensionHeader.JUMBO_PAYLOAD))
+                    with m.Elif(asks_ufo & (next_header == Protocol.UDP)):
+                        m.d.comb += header.high.eq(Cat(high[:8], C(ExtensionHeader.FRAGMENT, 8)))
+                    with m.If(look):
+                        m.d.sync += [
+                            left.eq(Cat(C(1, 1), window[8:16])),
+                            protocol.eq(next_header),
+                            fresh.eq(1),
+                        ]
+                        with m.If(protocol == ExtensionHeader.ROUTING):
+                            m.d.sync += [routed.eq(1), source_routed.eq(source_routed | (window[24:32] != 0))]
+                with m.If(jumbo):
+                    m.d.comb += emit.eq(0)
+                with m.If(look & (number != 0) & (left == 1)):
+                    m.d.sync += [jumbo.eq(0), facts.shrunk.eq(facts.shrunk | jumbo)]
+                    follow()
+
+            if g.tunnel and g.gre:
+                with m.Case(State.GRE):
+                    has_checksum, has_key = high[15], high[13]
+                    first = number == 0
+                    carried, with_checksum = Signal(16), Signal()
+                    with m.If(first):
+                        is_ipv4, is_ipv6, is_ethernet = (
+                            low == value for value in (EtherType.IPV4, EtherType.IPV6, EtherType.ETHERNET)
+                        )
+                        m.d.comb += [
+                            wrong.eq(
+                                (high & (0xFFFF ^ (Gre.CHECKSUM | Gre.KEY))).any()
+                                | (has_checksum & ~request.needs_csum)
+                                | ~(is_ipv4 | is_ipv6 | is_ethernet)
+                            ),
+                            off.eq(has_checksum & ~request.on.gre_csum),
+                        ]
+                        begin("tunnel", look)
+                        add("tunnel", high, low)
+                        with m.If(look):
+                            m.d.sync += [
+                                left.eq(has_checksum + has_key),
+                                carried.eq(low),
+                                with_checksum.eq(has_checksum),
+                                facts.tunnel_at.eq(out),
+                            ]
+                    with m.Elif((number == 1) & with_checksum):
+                        tag(Field.TUNNEL_CSUM)
+                        add("tunnel", 0, low)
+                    with m.Else():
+                        add("tunnel", high, low)
+                    inside = Mux(first, low, carried)
+                    with m.If(look & Mux(first, ~has_checksum & ~has_key, left == 1)):
+                        goto_ip(inside == EtherType.IPV4, inside == EtherType.IPV6, 1)
+                        with m.If(inside == EtherType.ETHERNET):
+                            goto(State.ETHERNET)
+            if g.udp_tunnel and g.tunnel:
+                with m.Case(State.TUNNEL_UDP, State.OPAQUE):
+                    opaque = state == State.OPAQUE
+                    arrived, half = request.inner_nh == at + 4, request.inner_nh == at + 2
+                    second = ~opaque & (number == 1)
+                    m.d.comb += flip.eq(opaque & half)
+                    m.d.comb += wrong.eq(~opaque & (number == 0) & (request.outer_th != at))
+                    tag(Field.TUNNEL_LENGTH, Field.TUNNEL_CSUM, second & request.tunnel_csum)
+                    tag(Field.TUNNEL_LENGTH, when=second & ~request.tunnel_csum)
+                    begin("tunnel", look & ~opaque & (number == 0))
+                    add("tunnel", Mux(second, 0, high), Mux(flip, 0, low))
+                    with m.If(look):
+                        with m.If(~opaque & (number == 0)):
+                            m.d.sync += [facts.tunnel_at.eq(out), facts.tunnel_udp.eq(1)]
+                        with m.If((second & arrived) | (opaque & (arrived | half))):
+                            goto_ip(request.base == Base.TCP4, request.base == Base.TCP6, 1)
+                        with m.Elif(second):
+                            goto(State.OPAQUE)
+
+            with m.Case(State.TCP):
+                with m.If(number == 0):
+                    m.d.comb += wrong.eq(segment & request.needs_csum & (request.csum_start != at))
+                    with m.If(look):
+                        m.d.sync += [facts.tcp.eq(1), facts.l4_out.eq(out)]
+                with m.Switch(number):
+                    with m.Case(1):
+                        tag(Field.HIGH, Field.LOW)
+                        if g.tcp:
+                            with m.If(look):
+                                m.d.sync += facts.seq.eq(Cat(low, high))
+                    with m.Case(3):
+                        tag(Field.FLAGS)
+                        m.d.comb += wrong.eq(cutting & (high[12:] < TCP_LEAST_WORDS))
+                        add("l4", 0, low, cutting)
+                        with m.If(look):
+                            m.d.sync += left.eq(high[12:] - 4)
+                            if g.tcp:
+                                m.d.sync += facts.flags.eq(high)
+                    with m.Case(4):
+                        tag(Field.CSUM)
+                        add("l4", Mux(scratch, 0, high), low, cutting)
+                        add("l4", minus(high), 0, ~cutting)
+                        add("tunnel", minus(high), 0)
+                    with m.Default():
+                        add("l4", high, low, cutting)
+                with m.If(look & (number >= 4) & ((left == 1) | ~cutting)):
+                    m.d.sync += facts.l4_whole.eq(1)
+                    m.d.comb += ends.eq(1)
+            with m.Case(State.UDP):
+                with m.If(as_ufo):
+                    m.d.comb += emit.eq(0)
+                with m.If(number == 0):
+                    m.d.comb += wrong.eq(segment & request.needs_csum & (request.csum_start != at))
+                    add("l4", high, low, cutting & ~as_ufo)
+                    if g.tunnel:
+                        add("tunnel", at, Mux(facts.tunnel_udp, minus(facts.end[16:]), 0))
+                    with m.If(look):
+                        m.d.sync += [facts.udp.eq(1), facts.l4_out.eq(out)]
+                with m.Else():
+                    # (Over IPv4, auto leaves a datagram without a checksum.)
+                    tag(Field.LOW, Field.CSUM)
+                    tag(Field.LOW, when=auto & ~here_ipv6 & (low == 0))
+                    with m.If(~cutting):
+                        add("l4", high, minus(low))
+                    with m.Elif(as_ufo):
+                        add("l4", 0, minus(low))
+                    with m.Elif(~scratch):
+                        add("l4", minus(high), low)
+                    add("tunnel", minus(low), high)
+                    with m.If(look):
+                        m.d.sync += [facts.udp_length.eq(high), facts.csum.eq(low), facts.l4_whole.eq(1)]
+                        m.d.comb += ends.eq(1)
+
+            # --- What is not in any one word. What is only known of frames that are cut, or only of others, does no harm to the others.
+            with m.Case(State.SETTLE_1):
+                goto(State.SETTLE_2)
+                m.d.comb += self.settle[0].eq(1)
+                add("ip", facts.end[:16], minus(facts.l3), ~cutting)
+                pseudo = ~cutting & facts.tcp | cutting & facts.udp & as_ufo  # with a length, from scratch
+                with m.If(pseudo):
+                    add("l4", facts.end[:16], minus(facts.l4))
+                with m.Elif(~cutting):
+                    add("l4")
+                with m.Elif(facts.udp):
+                    add("l4", minus(facts.l4_out), minus(facts.l4_out))
+                with m.Elif(scratch):
+                    add("l4", minus(facts.l4_out))
+                with m.Else():
+                    add("l4", minus(facts.end[:16]), minus(facts.end[16:]))
+                if g.tunnel_csum:
+                    v6_at = Mux(facts.inner_ipv6, minus(facts.inner_length_at), 0)
+                    with m.If(facts.tunnel_udp):
+                        add("tunnel", minus(facts.tunnel_at), v6_at)
+                    with m.Else():
+                        add("tunnel", Mux(facts.grown, VLAN_BYTES, 0), v6_at)
+            with m.Case(State.SETTLE_2):
+                goto(State.SETTLE_3)
+                m.d.comb += self.settle[1].eq(1)
+                add("ip", facts.identification, 0, ~cutting)
+                with m.If(scratch):
+                    add("l4", Mux(facts.tcp, Protocol.TCP, Protocol.UDP))
+                with m.Elif(facts.tcp):
+                    add("l4", Mux(facts.grown, 0xFFFF ^ VLAN_BYTES, 0), Mux(facts.shrunk, JUMBO_BYTES, 0))
+                if g.tunnel_csum:
+                    with m.If(facts.tcp):
+                        add("tunnel", facts.end[:16], facts.end[16:], ~facts.tunnel_udp)
+                    with m.Else():
+                        add("tunnel", minus(facts.end[:16]), 0, facts.tunnel_udp)
+            with m.Case(State.SETTLE_3):
+                goto(State.ETHERNET)
+                m.d.comb += [self.settle[2].eq(1), self.flush.eq(1)]
+                m.d.sync += [at.eq(0), out.eq(0), lag.eq(0), fresh.eq(0)]
+                m.d.sync += facts.eq(0)
+
+        if g.ufo:
+            # The fragment header, behind what every fragment repeats.
+            fragments6 = asks_ufo & facts.ipv6 & (facts.drop == Drop.NONE)
+            m.d.comb += self.fragmented.eq(self.settle[2] & fragments6)
+            with m.If(fragments6 & self.settle[0]):
+                m.d.comb += [emit.eq(1), header.high.eq(Protocol.UDP << 8), header.low.eq(0), header.low_tag.eq(g.tag(Field.FRAGMENT))]
+            with m.If(fragments6 & self.settle[1]):
+                m.d.comb += [emit.eq(1), header.high.eq(self.fragment_id[16:]), header.low.eq(self.fragment_id[:16])]
+
+        # --- The end of the walk, or of one that was none.
+        with m.If(take & (fail | ends)):
+            m.d.sync += [
+                state.eq(State.SETTLE_1),
+                number.eq(0),
+                facts.header_end.eq(Mux(facts.udp & as_ufo, facts.l4, at + WORD_BYTES)),
+            ]
+            # (Of a frame that ends before its first byte, the request is in no register yet.)
+            asked = self.request
+            asked_insert = asked.insert if g.vlan else C(0)
+            with m.If(fail & ((asked.kind == Kind.SEGMENT) | (asked_insert & (state == State.ETHERNET) & ~inner))):
+                m.d.sync += facts.drop.eq(drop)
+        with m.If(self.settle[0]):
+            m.d.sync += facts.header_out.eq(out)
+        first_word = (state == State.ETHERNET) & ~inner & (number == 0)
+        m.d.comb += self.decided.eq(
+            take & (fail | ends | (only_insert & (state == State.ETHERNET) & look & (number == ETHERNET_WORDS - 1)))
+        )
+        m.d.comb += [
+            self.bare.eq(self.i.valid & first_word & ~word.request.walk),
+            self.request.eq(Mux(first_word, word.request, request)),
+        ]
+        with m.If(self.i.valid & first_word):
+            m.d.sync += request.eq(word.request)
+            if g.vlan:
+                m.d.sync += facts.grown.eq(word.request.insert & word.request.walk)
+        return m
