@@ -11,7 +11,7 @@ from struct import pack, unpack_from
 
 from offcut_model import Options, Refused, VirtioNetHdr, segment
 
-__all__ = ["DIFFERENCES", "LIKE_LINUX", "Asked", "Disagreement", "agreement", "compare", "without_identification"]
+__all__ = ["DIFFERENCES", "LIKE_LINUX", "Asked", "Disagreement", "agreement", "answer_of", "compare", "without_identification"]
 
 LIKE_LINUX = Options(mtu_max=0xFFFFF, ufo_order="first")
 """The kernel's devices have no ``mtu_max``, it always knows a frame's length, and sends the first fragment first."""
@@ -308,15 +308,18 @@ def compare(header: VirtioNetHdr, frame: bytes, kernel: list[bytes] | None, note
     Disagreement
         With ``note`` in front.
     """
-    model: list[bytes] | str
     try:
-        model = segment(frame, header, options)
-    except Refused as refused:
-        model = refused.reason
-    try:
-        return agreement(Asked(header, frame, model, kernel))
+        return agreement(Asked(header, frame, answer_of(header, frame, options), kernel))
     except Disagreement as disagreement:
         raise Disagreement(f"{note}\n{disagreement}") from None
+
+
+def answer_of(header: VirtioNetHdr, frame: bytes, options: Options) -> list[bytes] | str:
+    """The model's wire frames, or its reason for a drop."""
+    try:
+        return segment(frame, header, options)
+    except Refused as refused:
+        return refused.reason
 
 
 def side_by_side(asked: Asked) -> str:
