@@ -112,6 +112,7 @@ NUMBERS = {
     "gso_size 0 without NEEDS_CSUM": (tso(0, flags=0), {}),
     "gso_size 65535": (tso(65535), {}),
     "fragments of 7 bytes": (tso(7, gso_type=UFO, csum_offset=6), {}),
+    "fragments of 12 bytes": (tso(12, gso_type=UFO, csum_offset=6), {}),
     "fragments of 1001 bytes without NEEDS_CSUM": (tso(1001, gso_type=UFO, flags=0), {}),
     "TCP with csum_offset 6": (tso(1000, csum_offset=6), {}),
     "TCP with csum_offset 0": (tso(1000, csum_offset=0), {}),
