@@ -99,6 +99,17 @@ def test_a_contradiction_counts_with_its_word_and_not_a_byte_before(name):
     assert reason(frame, header, frame_len=seen - 1) == "length_mismatch", "nothing behind the end that was told is looked at"
 
 
+@pytest.mark.parametrize(
+    "header, frame, feature",
+    (
+        (tso(1000, flags=0), GRE, "tx-gre-csum-segmentation"),
+        (tso(1000, csum_start=62), replaced(GRE, 36, b"\x08\x06"), "tx-gre-csum-segmentation"),
+    ),
+)
+def test_a_word_that_contradicts_and_asks_for_what_is_switched_off_contradicts(header, frame, feature):
+    assert reason(frame, header, disable={feature}) == "bad_header"
+
+
 # 256 bytes.
 
 
