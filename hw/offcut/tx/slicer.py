@@ -201,6 +201,8 @@ class Slicer(wiring.Component):
                     tail_next.eq(plan.tail),
                     level.eq(~plan.moved),
                 ]
+                with m.If(~skips):
+                    m.d.sync += at_limit_next.eq(plan.limit_first)
             with m.Else():
                 m.d.sync += [
                     row.eq(row_next),

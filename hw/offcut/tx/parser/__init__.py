@@ -95,7 +95,7 @@ class HeaderParser(wiring.Component):
             *(getattr(planner, name).eq(getattr(walker, name)) for name in ("ip_sum", "inner_ip_sum", "l4_sum", "tunnel_sum")),
             self.record.eq(planner.record),
             walker.fragment_id.eq(self.fragment_id),
-            self.fragmented.eq(walker.fragmented),
+            self.fragmented.eq(verdict.fragmented),
         ]
         # The packer is a clock behind, as the slot is.
         m.d.sync += self.header_slot.eq(planner.slot)

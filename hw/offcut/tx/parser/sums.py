@@ -13,13 +13,15 @@ class Accumulator(wiring.Component):
     Members
     -------
     a, b : In(16)
+    enable : In(1)
+        They count.
     clear : In(1)
         The sum begins with the values of this clock.
     sum : Out(24)
     """
 
     def __init__(self):
-        super().__init__({"a": In(16), "b": In(16), "clear": In(1), "sum": Out(24)})
+        super().__init__({"a": In(16), "b": In(16), "enable": In(1), "clear": In(1), "sum": Out(24)})
 
     def elaborate(self, platform):
         m = Module()
@@ -29,4 +31,6 @@ class Accumulator(wiring.Component):
             clear.eq(self.clear),
             self.sum.eq(Mux(clear, 0, self.sum) + both),
         ]
+        with m.If(~self.enable):
+            m.d.sync += both.eq(0)
         return m

@@ -45,6 +45,8 @@ class Verdict(wiring.Component):
     -------
     request, facts, bare, settle : In
         From the walker: a frame is judged in its third clock of settling, or at once.
+    fragmented : Out(1)
+        The frame takes an identification.
     valid : Out(1)
     o : Out(verdict_layout(geometry))
     """
@@ -56,6 +58,7 @@ class Verdict(wiring.Component):
             "facts": In(facts_layout(geometry)),
             "bare": In(1),
             "settle": In(3),
+            "fragmented": Out(1),
             "valid": Out(1),
             "o": Out(verdict_layout(geometry)),
         })
@@ -152,6 +155,9 @@ class Verdict(wiring.Component):
 
         m.d.comb += [
             self.valid.eq(self.bare | self.settle[2]),
+            self.fragmented.eq(
+                self.settle[2] & segment & by_ufo & facts.ipv6 & (facts.drop == Drop.NONE) & ~header_long & ~blind
+            ),
             verdict.drop.eq(drop),
             verdict.cut.eq(cut),
             headed.eq(cut | (insert & (drop == Drop.NONE))),

@@ -121,8 +121,6 @@ class Walker(wiring.Component):
     ip_sum, l4_sum, tunnel_sum, inner_ip_sum : Out(24)
         Plain sums of halfwords, complete two clocks after the last bit of ``settle``. See :class:`Verdict` for what is in them.
     fragment_id : In(32)
-    fragmented : Out(1)
-        It was used.
     """
 
     def __init__(self, geometry):
@@ -141,7 +139,6 @@ class Walker(wiring.Component):
             "l4_sum": Out(24),
             "tunnel_sum": Out(24),
             "fragment_id": In(32),
-            "fragmented": Out(1),
         })
 
     def elaborate(self, platform):
@@ -259,7 +256,7 @@ class Walker(wiring.Component):
         for name, built in {"ip": True, "l4": True, "inner_ip": g.tunnel, "tunnel": g.tunnel_csum}.items():
             if built:
                 m.submodules[f"{name}_sum"] = sums[name] = Accumulator()
-                m.d.comb += getattr(self, f"{name}_sum").eq(sums[name].sum)
+                m.d.comb += [sums[name].enable.eq(look | self.settle.any()), getattr(self, f"{name}_sum").eq(sums[name].sum)]
 
         def add(name, first=0, second=0, when=1):
             if name in sums:
@@ -637,7 +634,6 @@ class Walker(wiring.Component):
         if g.ufo:
             # The fragment header, behind what every fragment repeats.
             fragments6 = asks_ufo & facts.ipv6 & (facts.drop == Drop.NONE)
-            m.d.comb += self.fragmented.eq(self.settle[2] & fragments6)
             with m.If(fragments6 & self.settle[0]):
                 m.d.comb += [emit.eq(1), header.high.eq(Protocol.UDP << 8), header.low.eq(0), header.low_tag.eq(g.tag(Field.FRAGMENT))]
             with m.If(fragments6 & self.settle[1]):
