@@ -22,6 +22,7 @@ UDP_TUNNEL = 0x60
 TAGS = (0x8100, 0x88A8)
 EXTENSIONS = (0, 43, 60)
 FRAGMENT = 44
+VLAN_MAX_DEPTH = 8
 
 
 class Disagreement(AssertionError):
@@ -141,8 +142,8 @@ def tag_without_what_follows(a: Asked) -> bool:
 
 
 def too_many_tags(a: Asked) -> bool:
-    """Kernel's limit: a frame with more than eight tags is not cut (VLAN_MAX_DEPTH), wherever csum_start is."""
-    return len(a.tags) > 8 and a.model_cuts and a.kernel_drops
+    """Kernel's limit: a frame with eight tags or more is not cut (VLAN_MAX_DEPTH), wherever csum_start is."""
+    return len(a.tags) >= VLAN_MAX_DEPTH and a.model_cuts and a.kernel_drops
 
 
 def csum_start_below_20(a: Asked) -> bool:

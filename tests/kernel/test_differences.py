@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,15 @@ def test_every_difference_says_why():
         assert difference.__doc__.startswith(("On purpose: ", "Kernel's bug: ", "Kernel's limit: ", "The question cannot be asked: ")), (
             difference
         )
+
+
+@pytest.mark.parametrize(("tags", "answer"), [(7, "cut"), (8, "too_many_tags"), (9, "too_many_tags")])
+@pytest.mark.parametrize("tpid", [b"\x81\x00", b"\x88\xa8"], ids=["802.1Q", "802.1ad"])
+def test_the_kernel_cuts_behind_seven_tags_and_no_more(kernel, tags, answer, tpid):
+    vector = next(v for v in SENT if v.header.gso_type == 1 and v.header.flags & 1 and v.frame[12:14] == b"\x08\x00" and len(v.answer) > 1)
+    frame = vector.frame[:12] + tags * (tpid + b"\x00\x07") + vector.frame[12:]
+    header = replace(vector.header, csum_start=vector.header.csum_start + 4 * tags)
+    assert compare(header, frame, kernel(header, frame)) == answer
 
 
 def test_what_cannot_be_asked_agrees_when_asked_otherwise(kernel, seed):
