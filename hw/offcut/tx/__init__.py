@@ -11,11 +11,12 @@
 A datagram's first fragment waits in a buffer of its own beside the PayloadBuffer, or all of them wait in that (``ufo_order``).
 """
 
-from amaranth import Cat, Module
-from amaranth.lib import wiring
+from amaranth import Cat, Module, Signal
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from .aligner import Aligner
+from .crc32c import Crc32c
 from .gate import Gate
 from .header_patcher import HeaderPatcher
 from .header_ram import HeaderRam
@@ -28,10 +29,7 @@ from .payload_buffer import PayloadBuffer
 from .payload_sum import PayloadSum
 from .queue import Queue
 from .rows import RowStore
-try:
-    from .runs import Runs
-except ImportError:
-    Runs = None
+from .runs import Runs, run_layout
 from .slicer import Slicer
 
 __all__ = ["OffcutTx"]
@@ -41,6 +39,10 @@ SLICER_DEPTH = 14
 
 SUM_LATENCY_HIDDEN = 6
 """Clocks from a unit's last word to the one in which the patcher wants its sum: it must be there by then."""
+
+
+RUN_FIELDS = ("first", "last", "last_row", "last_lane")
+"""Of an entry: what differs among the fragments of a run."""
 
 
 class OffcutTx(wiring.Component):
@@ -78,6 +80,9 @@ class OffcutTx(wiring.Component):
         m = Module()
         g = self._geometry
 
+        kept = [name for name, _ in g.entry if name not in {*RUN_FIELDS, "single"}]
+        rest = data.StructLayout({name: g.entry[name].shape for name in kept} | {"run": 1})
+
         m.submodules.ingress = ingress = Ingress(g)
         m.submodules.rows = rows = RowStore(g)
         m.submodules.requests = requests = Queue(g.request, depth=g.queue_depth, margin=6)
@@ -92,7 +97,7 @@ class OffcutTx(wiring.Component):
         m.submodules.payload_buffer = buffer = PayloadBuffer(g, g.buffer_banks)
         if g.first_last:
             m.submodules.side_buffer = side_buffer = PayloadBuffer(g, g.side_banks)
-        m.submodules.segments = segments = Queue(g.run if g.runs else g.entry, depth=g.queue_depth, margin=SLICER_DEPTH)
+        m.submodules.segments = segments = Queue(run_layout(g, rest) if g.runs else g.entry, depth=g.queue_depth, margin=SLICER_DEPTH)
         m.submodules.patcher = patcher = HeaderPatcher(g)
         m.submodules.joiner = joiner = Joiner(g)
 
@@ -156,16 +161,48 @@ class OffcutTx(wiring.Component):
             payload_sum.word.eq(word.payload.summed),
             payload_sum.base.eq(word.payload.plan.base),
         ]
-        m.d.comb += segments.i.valid.eq(gate.entry.valid)
+        entry_valid, entry = gate.entry.valid, gate.entry.payload
+        if g.sctp:
+            m.submodules.crc = crc = Crc32c(g)
+            m.d.comb += [
+                crc.valid.eq(word.valid),
+                crc.begin.eq(word.payload.begin),
+                crc.lane.eq(word.payload.begin_lane),
+                crc.word.eq(word.payload.summed),
+                crc.push.eq(gate.push & word.payload.plan.crc),
+                crc.behind.eq(~word.payload.last_lane),
+                crc.pop.eq(patcher.take_crc),
+            ]
+            with m.If(patcher.take_crc):
+                m.d.sync += joiner.crc.eq(crc.crc)
+            # A CRC takes longer than a sum, and every entry as long as the slowest.
+            for clock in range(max(0, crc.latency - SUM_LATENCY_HIDDEN)):
+                valid_later, later = Signal(name=f"entry_valid_{clock}"), Signal.like(entry, name=f"entry_{clock}")
+                m.d.sync += [valid_later.eq(entry_valid), later.eq(entry)]
+                entry_valid, entry = valid_later, later
+        m.d.comb += segments.i.valid.eq(entry_valid)
         entries = joiner.entries
         if g.runs:
-            m.submodules.runs = runs = Runs(g)
-            run = segments.i.payload
-            m.d.comb += [run.entry.eq(gate.entry.payload), *(run[name].eq(getattr(gate, name)) for name in ("count", "full_row", "full_lane"))]
+            # What stands in an entry for one fragment alone: the sum with the first, the header's release with the last.
+            m.submodules.runs = runs = Runs(g, rest)
+            run, one = segments.i.payload, runs.o.payload
             wiring.connect(m, segments.o, runs.i)
-            wiring.connect(m, runs.o, entries)
+            m.d.comb += [
+                *(run[name].eq(entry[name]) for name in RUN_FIELDS),
+                *(run[name].eq(getattr(gate, name)) for name in ("count", "full_row", "full_lane")),
+                *(run.rest[name].eq(entry[name]) for name in kept),
+                run.rest.run.eq(gate.count != 0),
+                entries.valid.eq(runs.o.valid),
+                runs.o.ready.eq(entries.ready),
+                *(entries.payload[name].eq(one[name]) for name in (*RUN_FIELDS, "single")),
+                *(entries.payload[name].eq(one.rest[name]) for name in kept),
+            ]
+            with m.If(one.rest.run & ~one.first):
+                m.d.comb += [entries.payload.summed.eq(0), entries.payload.csum.eq(0)]
+            with m.If(one.rest.run & ~one.last):
+                m.d.comb += entries.payload.release.eq(0)
         else:
-            m.d.comb += segments.i.payload.eq(gate.entry.payload)
+            m.d.comb += segments.i.payload.eq(entry)
             wiring.connect(m, segments.o, entries)
         if g.first_last:
             m.d.comb += [

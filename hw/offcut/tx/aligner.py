@@ -1,9 +1,10 @@
 """Make each word of a unit out of two neighbouring rows."""
 
-from amaranth import Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .crc32c import FieldAt
 from .layouts import DROP_BITS, Drop
 from .slicer import step_layout
 
@@ -31,7 +32,7 @@ def word_layout(geometry):
         "drop": DROP_BITS,  # why
         "short": 1,  # the frame has ended before plan.end
         "plan": g.plan,
-    })
+    } | ({"begin": 1, "begin_lane": g.lane_bits} if g.sctp else {}))  # the first byte that counts, and in which lane
 
 
 class Aligner(wiring.Component):
@@ -87,6 +88,7 @@ class Aligner(wiring.Component):
             return here, before & ~step.first
 
         first_here, first_before = passes(plan.sum_first, "first")
+        first_lane = plan.sum_first[:bits]
         last_here, last_before = passes(plan.sum_last, "last")
         end_here, end_before = passes(plan.end, "end")
         last_lane = Signal(bits)
@@ -110,6 +112,9 @@ class Aligner(wiring.Component):
             word.short.eq(step.frame_last & ~reached),
             word.plan.eq(plan),
         ]
+        field_at = FieldAt(m, bits, step.row, plan.csum_low, when=plan.crc) if g.sctp else None
+        if g.sctp:
+            m.d.sync += [word.begin.eq(first_here), word.begin_lane.eq(first_lane)]
 
         # --- Whether the word spoils its frame: the order of docs/semantics.md.
         fault, over = Signal(2), Signal()
@@ -135,7 +140,7 @@ class Aligner(wiring.Component):
             kept = (lane >= low) & (lane < high)
             m.d.sync += [
                 keep[lane].eq(kept),
-                count[lane].eq(kept & (lane >= sum_low) & (lane < sum_high)),
+                count[lane].eq(kept & (lane >= sum_low) & (lane < sum_high) & ~(field_at.covers(lane) if g.sctp else C(0))),
             ]
         for _ in range(self._stages - 2):
             keep_later, count_later = Signal(size), Signal(size)

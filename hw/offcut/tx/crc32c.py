@@ -4,7 +4,7 @@ from amaranth import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["Crc32c"]
+__all__ = ["Crc32c", "FieldAt"]
 
 POLYNOMIAL = 0x82F63B78
 """RFC 9260, appendix A, the coefficient of x^31 in bit 0: so bytes enter as they come on the wire, lowest bit first."""
@@ -14,6 +14,43 @@ ONES = 0xFFFFFFFF
 
 TERMS = 36
 """Bits that are added up in one clock: two levels of LUTs with six inputs."""
+
+
+class FieldAt:
+    """The lanes of a row in which the four bytes of a CRC's field stand, a clock later.
+
+    Parameters
+    ----------
+    m : Module
+    bits : int
+        That name a lane.
+    row : Value
+    csum_low : Value
+        Byte position of the field's second byte.
+    when : Value
+        There is one.
+    """
+
+    BYTES = 4
+
+    def __init__(self, m, bits, row, csum_low, *, when):
+        size = 1 << bits
+        place = Signal(len(csum_low), name="crc_place")
+        self._first, self._behind = Signal(range(size + 1), name="crc_first"), Signal(range(size + 1), name="crc_behind")
+        m.d.comb += place.eq(csum_low - 1)
+        lane, here = place[:bits], row == place >> bits
+        last = Signal(len(csum_low), name="crc_last")
+        m.d.comb += last.eq(place + self.BYTES - 1)
+        over = (row == last >> bits) & (last >> bits != place >> bits)
+        m.d.sync += [self._first.eq(0), self._behind.eq(0)]
+        with m.If(when & here):
+            m.d.sync += [self._first.eq(lane), self._behind.eq(Mux(lane > size - self.BYTES, size, lane + self.BYTES))]
+        with m.Elif(when & over):
+            m.d.sync += self._behind.eq(last[:bits] + 1)
+
+    def covers(self, lane):
+        """Whether the field has a byte in this lane."""
+        return (lane >= self._first) & (lane < self._behind)
 
 
 def advance(crc, bits):

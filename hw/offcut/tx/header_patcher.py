@@ -53,6 +53,7 @@ class HeaderPatcher(wiring.Component):
         Of the entry's slot, in the same clock.
     sum : In(16)
     take_sum : Out(1)
+    take_crc : Out(1)
     early : Out
         By field (:data:`EARLY`), two clocks after ``begin``.
     late : Out
@@ -67,6 +68,7 @@ class HeaderPatcher(wiring.Component):
             "record": In(geometry.record),
             "sum": In(16),
             "take_sum": Out(1),
+            "take_crc": Out(1),
             "early": Out(values_layout(geometry, EARLY)),
             "late": Out(values_layout(geometry, LATE)),
         })
@@ -202,6 +204,11 @@ class HeaderPatcher(wiring.Component):
 
         # --- Clock 4: the payload's sum, which is below 0xFFFF. Zero shows as 0xFFFF and inverts to 0, or the other way round.
         m.d.comb += self.take_sum.eq(begun[2] & take_3)
+        if g.sctp:
+            crc_2, crc_3 = kept(at_begin(entry.crc, "crc"), "crc_2"), Signal()
+            with m.If(begun[1]):
+                m.d.sync += crc_3.eq(crc_2)
+            m.d.comb += self.take_crc.eq(begun[2] & crc_3)
         with m.If(begun[2]):
             m.d.sync += [self.late[name].eq(value) for name, value in late.items() if name in self.late.shape().members]
             m.d.sync += self.late["csum"].eq(~add(sum_3, self.sum, mangle_3))

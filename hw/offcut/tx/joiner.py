@@ -4,6 +4,7 @@ from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from .crc32c import FieldAt
 from .header_patcher import EARLY, LATE, values_layout
 from .layouts import Field
 from .queue import Queue
@@ -37,6 +38,8 @@ class Joiner(wiring.Component):
         Two clocks after, one value for each bank of either buffer, all but one of them 0; all 0 where nothing was taken.
     early, late : In
         From the patcher.
+    crc : In(32)
+        Four clocks after ``begin``.
     released : Out(1)
         The header slot is free again.
     """
@@ -57,6 +60,7 @@ class Joiner(wiring.Component):
             "payload": In(data.ArrayLayout(geometry.width, len(geometry.buffer_banks) + len(geometry.side_banks) * geometry.first_last)),
             "early": In(values_layout(geometry, EARLY)),
             "late": In(values_layout(geometry, LATE)),
+            "crc": In(32),
             "released": Out(1),
         })
 
@@ -139,7 +143,7 @@ class Joiner(wiring.Component):
         # The first byte stands a lane before the second: in the row before, if that is lane 0.
         low_row = entry.csum_low >> bits
         over_rows = entry.csum_low[:bits] == 0
-        csum_on = entry.csum
+        csum_on = entry.csum & ~(entry.crc if g.sctp else C(0))
         high_here, low_here = Signal(), Signal()
         m.d.sync += [
             high_lane.eq(entry.csum_low[:bits] - 1),
@@ -157,6 +161,18 @@ class Joiner(wiring.Component):
         ip_at = Signal(halfwords)
         m.d.sync += [ip_at[lane].eq(ip_here & (ip_lane == lane)) for lane in range(halfwords)]
         ip_at_4 = chain(ip_at, 2, "ip_at")[-1]
+        if g.sctp:
+            crc_field = FieldAt(m, bits, row, entry.csum_low, when=entry.csum & entry.crc)
+            crc_at = Signal(size)
+            m.d.sync += crc_at.eq(Cat(crc_field.covers(lane) for lane in range(size)))
+            crc_at_4 = chain(crc_at, 2, "crc_at")[-1]
+            # Byte n of it stands in a lane that is n plus the place's, so turned by that, each lane has its byte.
+            turn_4 = chain((entry.csum_low - 1)[:2], 4, "crc_turn")[-1]
+            crc = Signal(32)
+            with m.Switch(turn_4):
+                for turn in range(4):
+                    with m.Case(turn):
+                        m.d.comb += crc.eq(self.crc.rotate_left(8 * turn))
         user_4 = chain(entry.user, 4, "user")[-1] if g.config.user_width else None
 
         # --- Clock 5: checksums. One at an odd place stands in the lanes the other way round, and so was summed.
@@ -174,7 +190,10 @@ class Joiner(wiring.Component):
                 if field == Field.IP_CSUM:
                     here |= ip_at_4[lane // 2]
                 byte = Mux(here, value[:8] if lane % 2 else value[8:], byte)
-            m.d.sync += sent.data.word_select(lane, 8).eq(Mux(csum_at_4[lane], odd_byte if lane % 2 else even_byte, byte))
+            byte = Mux(csum_at_4[lane], odd_byte if lane % 2 else even_byte, byte)
+            if g.sctp:
+                byte = Mux(crc_at_4[lane], crc.word_select(lane % 4, 8), byte)
+            m.d.sync += sent.data.word_select(lane, 8).eq(byte)
             m.d.sync += sent.keep[lane].eq(~ends[4] | (lane <= end_lane[4]))
         m.d.sync += sent.last.eq(ends[4])
         if g.config.user_width:

@@ -310,6 +310,3 @@ class Geometry:
             | ({"crc": 1} if self.sctp else {})
             | user
         )
-
-        # One unit, or the fragments of a datagram: ``count`` full ones before the entry's own.
-        self.run = data.StructLayout({"entry": self.entry, "count": RUN_BITS, "full_row": self.row_bits, "full_lane": lanes})

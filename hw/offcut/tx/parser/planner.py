@@ -11,6 +11,8 @@ from .verdict import TAG_BYTES, verdict_layout
 __all__ = ["PLANNER_CLOCKS", "Planner"]
 
 PLANNER_CLOCKS = 4
+CRC_BYTES_BEHIND = 2
+"""A CRC has four bytes: so many behind the two of a checksum."""
 TCP_CSUM_AT, UDP_CSUM_AT, IPV4_CSUM_AT = 16, 6, 10
 
 
@@ -82,7 +84,7 @@ class Planner(wiring.Component):
             plan.header_len.eq(verdict.header_out),
             plan.moved.eq(verdict.header_out != verdict.header_end),
             plan.limit.eq(verdict.limit),
-            plan.end.eq(Mux(auto, facts.end - 1, request.csum_low) + added),
+            plan.end.eq(Mux(auto, facts.end - 1, request.csum_low) + added + Mux(verdict.crc, CRC_BYTES_BEHIND, 0)),
             plan.sum_first.eq(Mux(auto, facts.l4, request.csum_start) + added),
             plan.csum.eq(verdict.csum),
             plan.csum_swap.eq(~auto & ~verdict.cut & request.csum_swap),
