@@ -269,7 +269,7 @@ class Slicer(wiring.Component):
             step.at.eq(at - back),
             step.same.eq(same),
             step.shift.eq(shift),
-            step.low.eq(Mux(word, low, size)),
+            step.low.eq(Mux(word & ~hollow, low, size)),
             step.high.eq(Mux(word & ~hollow, high, size)),
             step.write.eq(word & ~hollow),
             step.row.eq(Mux(hollow, header_rows - 1, row)),
