@@ -66,7 +66,7 @@ class PayloadSum(wiring.Component):
         (tree,) = values
         valid, first, push, base = controls[0], controls[1], controls[2], controls[3:]
 
-        total = Signal(31 if g.ufo else 29)  # a datagram of 64 KiB, or a unit of 9 KiB
+        total = Signal(32 if g.ufo else 29)  # a datagram of 64 KiB, or a unit of 9 KiB, and what the sum begins with
         done = Signal()
         m.d.sync += done.eq(valid & push)
         with m.If(valid):
