@@ -1,4 +1,4 @@
-"""The ring whose write side commits or discards."""
+"""The rings whose write side commits or discards."""
 
 import pytest
 from amaranth.hdl import Signal
@@ -11,6 +11,10 @@ BANKED = {"mtu_max": 2300}  # at 32 bits: a ring of two memories
 READABLE = 2  # clocks from a word's write
 DATA_AFTER = 2  # clocks from `take`
 SLACK = 10  # words that still fit when room has gone
+
+
+def buffer(g):
+    return PayloadBuffer(g, g.buffer_banks)
 
 
 class Writer:
@@ -57,7 +61,7 @@ async def take(ctx, dut, seen):
 @pytest.mark.parametrize("pauses, stalls", [(0.0, 0.0), (0.0, 0.6), (0.3, 0.3)])
 def test_committed_words_come_out_in_order_and_discarded_ones_never(dice, width, settings, words, pauses, stalls):
     """Enough words to go round the ring twice; a unit is given up at any of its words. Where nothing was taken, nothing is shown."""
-    dut = PayloadBuffer(geometry(width, **settings))
+    dut = buffer(geometry(width, **settings))
     writer, seen, finished = Writer(dut, dice), [], []
 
     async def source(ctx):
@@ -90,7 +94,7 @@ def test_committed_words_come_out_in_order_and_discarded_ones_never(dice, width,
 
 @pytest.mark.parametrize("width", [128, 512])
 def test_once_room_has_gone_ten_more_words_fit(dice, width):
-    dut = PayloadBuffer(geometry(width, **SMALL))
+    dut = buffer(geometry(width, **SMALL))
     writer, seen = Writer(dut, dice), []
 
     async def bench(ctx):
@@ -109,22 +113,30 @@ def test_once_room_has_gone_ten_more_words_fit(dice, width):
     assert seen == writer.committed[: len(seen)]
 
 
-@pytest.mark.parametrize("width", [128, 512])
-def test_two_of_the_longest_units_are_held(dice, width):
-    g = geometry(width, **SMALL)
-    dut = PayloadBuffer(g)
+HELD = {
+    # name: settings of the engine, which of its buffers, units held, bytes each
+    "two of the longest units": ({}, "buffer_banks", 2, 1522),
+    "a first fragment": ({}, "side_banks", 1, 1522),
+    "a whole datagram": ({"ufo_order": "first"}, "buffer_banks", 1, 65535 + 20 * 44),
+}
+
+
+@pytest.mark.parametrize("name, width", [*((name, 128) for name in HELD), *((name, 512) for name in HELD)])
+def test_the_longest_that_must_be_whole_is_held(dice, name, width):
+    settings, banks, count, length_bytes = HELD[name]
+    g = geometry(width, **SMALL, **settings)
+    dut = PayloadBuffer(g, getattr(g, banks))
     writer, seen = Writer(dut, dice), []
-    rows = -(-g.config.mtu_max // g.bus_bytes)
+    rows = -(-length_bytes // g.bus_bytes)
 
     async def bench(ctx):
         await ctx.tick().repeat(3)
-        for _ in range(2):
+        for _ in range(count):
             for row in range(rows):
-                while not ctx.get(dut.room):
-                    await ctx.tick()
+                assert ctx.get(dut.room)
                 await writer.put(ctx, commit=row == rows - 1)
         await ctx.tick().repeat(READABLE)
-        while len(seen) < 2 * rows:
+        while len(seen) < count * rows:
             await take(ctx, dut, seen)
 
     simulate(dut, bench)
@@ -133,7 +145,7 @@ def test_two_of_the_longest_units_are_held(dice, width):
 
 def test_discarding_gives_the_room_back(dice):
     """Units that are never committed do not fill the ring."""
-    dut = PayloadBuffer(geometry(512, **SMALL))
+    dut = buffer(geometry(512, **SMALL))
     writer, seen = Writer(dut, dice), []
 
     async def bench(ctx):
@@ -152,7 +164,7 @@ def test_discarding_gives_the_room_back(dice):
 
 
 def test_after_a_reset_the_ring_is_empty(dice):
-    dut, reset = PayloadBuffer(geometry(512, **SMALL)), Signal()
+    dut, reset = buffer(geometry(512, **SMALL)), Signal()
     writer, seen = Writer(dut, dice), []
 
     async def bench(ctx):
