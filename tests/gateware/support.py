@@ -1,5 +1,7 @@
 """Drive a block in Amaranth's simulator: sources and sinks that pause at random, and a deadline for all of them."""
 
+import struct
+
 from amaranth.hdl import Const, ResetInserter
 from amaranth.lib import data
 from amaranth.sim import Simulator
@@ -7,7 +9,7 @@ from amaranth.sim import Simulator
 from offcut.config import Config
 from offcut.tx.layouts import Geometry
 
-__all__ = ["geometry", "idle_until", "ones", "plain", "pulse", "receiver", "row_end", "sender", "simulate"]
+__all__ = ["geometry", "idle_until", "ones", "plain", "pulse", "receiver", "row_end", "sender", "simulate", "tuser"]
 
 MODULUS = 0xFFFF
 
@@ -26,6 +28,26 @@ def ones(octets):
 def row_end(count, *, last, fault=0):
     """What ends a row of ``count`` bytes, 0 in one that broke the contract."""
     return {"last": int(last), "lane": max(0, count - 1), "empty": int(count == 0), "fault": int(fault)}
+
+
+def tuser(
+    flags=0,
+    gso_type=0,
+    hdr_len=0,
+    gso_size=0,
+    csum_start=0,
+    csum_offset=0,
+    outer_th=0,
+    inner_nh=0,
+    frame_len=0,
+    tci=None,
+    keep_id=0,
+    user=0,
+):
+    """A frame's metadata, as ``s_axis_tuser`` carries them."""
+    header = struct.pack("<BBHHHHHH", flags, gso_type, hdr_len, gso_size, csum_start, csum_offset, outer_th, inner_nh)
+    tag = 0 if tci is None else tci | 1 << 16
+    return int.from_bytes(header, "little") | frame_len << 112 | tag << 132 | keep_id << 149 | user << 160
 
 
 def plain(value):

@@ -1,10 +1,10 @@
-"""Frames in: the input contract, row by row, and what a request says."""
+"""Frames in: the input contract, row by row, and each frame's request with its first."""
 
-import struct
+from itertools import zip_longest
 
 import pytest
 from amaranth.hdl import Signal
-from support import geometry, plain, pulse, row_end, simulate
+from support import geometry, plain, pulse, row_end, simulate, tuser
 
 from offcut.tx.ingress import Ingress
 from offcut.tx.layouts import Drop, Kind
@@ -45,21 +45,17 @@ def expected_rows(size, sent, frame_len):
     return rows
 
 
-def tuser(flags=0, gso_type=0, hdr_len=0, gso_size=0, csum_start=0, csum_offset=0, frame_len=0):
-    header = struct.pack("<BBHHHH", flags, gso_type, hdr_len, gso_size, csum_start, csum_offset)
-    return int.from_bytes(header, "little") | frame_len << 112
-
-
-def run(g, sent, dice, *, pauses=0.0, stalls=0.0, auto=0, mtu=0):
-    """The rows and the requests that the beats make, while the source pauses and the room goes at times."""
+def run(g, sent, dice, *, pauses=0.0, stalls=0.0, settings=()):
+    """The rows and the requests that the beats make, each with its settings, while the source pauses and the room goes at times."""
     dut = Ingress(g)
     rows, requests, done = [], [], []
 
     async def source(ctx):
-        for beat in sent:
+        for beat, beside in zip_longest(sent, settings, fillvalue={}):
             while dice.random() < pauses:
                 await ctx.tick()
             ctx.set(dut.i.payload, beat)
+            ctx.set(dut.settings, beside)
             ctx.set(dut.i.valid, 1)
             await ctx.tick().until(dut.i.ready)
             ctx.set(dut.i.valid, 0)
@@ -67,8 +63,6 @@ def run(g, sent, dice, *, pauses=0.0, stalls=0.0, auto=0, mtu=0):
         done.append(True)
 
     async def sink(ctx):
-        ctx.set(dut.cfg_auto, auto)
-        ctx.set(dut.cfg_mtu, mtu)
         room = (True, True)
         while not done:
             room = (room[1], dice.random() >= stalls)
@@ -81,7 +75,7 @@ def run(g, sent, dice, *, pauses=0.0, stalls=0.0, auto=0, mtu=0):
                 octets = row.data.to_bytes(g.bus_bytes, "little")[:count]
                 rows.append((octets, bool(row.end.last), count, row.end.fault))
             if request_valid:
-                requests.append({name: request[name] for name, _ in request.shape()})
+                requests.append(plain(request))
 
     simulate(dut, source, sink)
     return rows, requests
@@ -116,72 +110,21 @@ def test_every_beat_becomes_a_row_and_a_broken_contract_cuts_its_frame_off(dice,
     assert [request["row"] for request in requests] == begins
 
 
-TCP = {"flags": 1, "gso_type": 1, "gso_size": 1448, "csum_start": 34, "csum_offset": 16}
-REQUESTS = {
-    # name: header fields, (kind, drop, walk) of the request
-    "all zero, auto off": ({}, (Kind.PASS, Drop.NONE, 0)),
-    "DATA_VALID alone": ({"flags": 2}, (Kind.PASS, Drop.NONE, 0)),
-    "a checksum": ({"flags": 1, "csum_start": 34, "csum_offset": 6}, (Kind.CHECKSUM, Drop.NONE, 0)),
-    "TCP": (TCP, (Kind.SEGMENT, Drop.NONE, 1)),
-    "TCP with ECN": (TCP | {"gso_type": 0x81}, (Kind.SEGMENT, Drop.NONE, 1)),
-    "TCP without a checksum": (TCP | {"flags": 0, "csum_offset": 0}, (Kind.SEGMENT, Drop.NONE, 1)),
-    "gso_size 65534": (TCP | {"gso_size": 65534}, (Kind.SEGMENT, Drop.NONE, 1)),
-    "gso_size 0": (TCP | {"gso_size": 0}, (Kind.SEGMENT, Drop.BAD_REQUEST, 0)),
-    "gso_size 65535": (TCP | {"gso_size": 65535}, (Kind.SEGMENT, Drop.BAD_REQUEST, 0)),
-    "TCP with another csum_offset": (TCP | {"csum_offset": 6}, (Kind.SEGMENT, Drop.BAD_REQUEST, 0)),
-    "type 2": (TCP | {"gso_type": 2}, (Kind.SEGMENT, Drop.BAD_REQUEST, 0)),
-    "type 17": (TCP | {"gso_type": 17}, (Kind.SEGMENT, Drop.BAD_REQUEST, 0)),
-    "ECN of nothing": (TCP | {"gso_type": 0x80}, (Kind.SEGMENT, Drop.BAD_REQUEST, 0)),
-    "both tunnels": (TCP | {"gso_type": 0x61}, (Kind.SEGMENT, Drop.BAD_REQUEST, 0)),
-    "fragmentation in a tunnel": (TCP | {"gso_type": 0x23}, (Kind.SEGMENT, Drop.BAD_REQUEST, 0)),
-    "a tunnel": (TCP | {"gso_type": 0x21}, (Kind.SEGMENT, Drop.DISABLED, 0)),
-    "TCP over IPv6": (TCP | {"gso_type": 4}, (Kind.SEGMENT, Drop.DISABLED, 0)),
-    "UDP": (TCP | {"gso_type": 5}, (Kind.SEGMENT, Drop.DISABLED, 0)),
-    "fragmentation with a bad size": (TCP | {"gso_type": 3, "gso_size": 0}, (Kind.SEGMENT, Drop.DISABLED, 0)),
-}
-
-
 @pytest.mark.parametrize("width", [32, 128])
-def test_requests_are_decoded(dice, width):
+def test_the_request_and_the_settings_are_those_of_the_first_beat(dice, width):
+    """Back to back; what stands beside later beats is noise."""
     g = geometry(width)
-    sent = []
-    for fields, _ in REQUESTS.values():
-        sent += beats(dice, g.bus_bytes, dice.randbytes(dice.randint(1, 40)), user=tuser(**fields) | dice.getrandbits(16) << 80)
-    _, requests = run(g, sent, dice)
-    for (name, (fields, verdict)), request in zip(REQUESTS.items(), requests, strict=True):
-        assert (request["kind"], request["drop"], request["walk"]) == verdict, name
-        assert request["needs_csum"] == (fields.get("flags", 0) & 1), name
-        assert request["size"] == fields.get("gso_size", 0), name
-        assert request["csum_start"] == fields.get("csum_start", 0), name
-        assert request["csum_low"] == fields.get("csum_start", 0) + fields.get("csum_offset", 0) + 1, name
-        assert request["csum_swap"] == fields.get("csum_offset", 0) % 2, name
-
-
-@pytest.mark.parametrize("mtu, size", [(0, 1500), (1500, 1500), (9000, 9000), (65535, 65535)])
-def test_auto_takes_requests_of_all_zeroes_and_the_mtu(dice, mtu, size):
-    g = geometry(64)
-    sent = beats(dice, 8, bytes(60), user=tuser(frame_len=60)) + beats(dice, 8, bytes(60), user=tuser(hdr_len=1))
-    _, (zero, other) = run(g, sent, dice, auto=1, mtu=mtu)
-    assert (zero["kind"], zero["walk"], zero["size"], zero["frame_len"]) == (Kind.AUTO, 1, size, 60)
-    assert (other["kind"], other["walk"]) == (Kind.PASS, 0)
-
-
-@pytest.mark.parametrize(
-    "features, user, drop",
-    [
-        ([], tuser(**TCP), Drop.DISABLED),
-        ([], tuser(**TCP | {"gso_size": 0}), Drop.DISABLED),
-        ([], tuser(flags=1), Drop.DISABLED),
-        (["tx-checksum-ip-generic"], tuser(**TCP), Drop.DISABLED),
-        (["tx-checksum-ip-generic"], tuser(flags=1), Drop.NONE),
-        (["tx-tcp-segmentation"], tuser(**TCP), Drop.NONE),
-        (["tx-tcp-segmentation"], tuser(flags=1), Drop.DISABLED),
-    ],
-)
-def test_what_is_not_built_in_is_disabled(dice, features, user, drop):
-    g = geometry(64, features=frozenset(features))
-    _, (request,) = run(g, beats(dice, 8, bytes(60), user=user), dice)
-    assert request["drop"] == drop
+    sent, settings, expected = [], [], []
+    for _ in range(30):
+        size, mtu, auto = dice.randrange(1, 65535), dice.randint(68, 65535), dice.getrandbits(1)
+        segment = {"flags": 1, "gso_type": 1, "gso_size": size, "csum_start": 34, "csum_offset": 16}
+        frame = beats(dice, g.bus_bytes, dice.randbytes(dice.randint(1, 40)), user=dice.choice([tuser(**segment), 0]))
+        asked = {"auto": auto, "mtu": mtu}
+        settings += [asked, *({"auto": dice.getrandbits(1), "mtu": dice.getrandbits(16)} for _ in frame[1:])]
+        sent += frame
+        expected.append((Kind.SEGMENT, size) if frame[0]["user"] else (Kind.AUTO, mtu) if auto else (Kind.PASS, 0))
+    _, requests = run(g, sent, dice, settings=settings)
+    assert [(request["kind"], request["size"]) for request in requests] == expected
 
 
 def test_after_a_reset_in_mid_frame_the_next_beat_is_a_first(dice):

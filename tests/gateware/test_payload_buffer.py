@@ -117,7 +117,7 @@ HELD = {
     # name: settings of the engine, which of its buffers, units held, bytes each
     "two of the longest units": ({}, "buffer_banks", 2, 1522),
     "a first fragment": ({}, "side_banks", 1, 1522),
-    "a whole datagram": ({"ufo_order": "first"}, "buffer_banks", 1, 65535 + 20 * 44),
+    "a whole datagram": ({"ufo_order": "first"}, "buffer_banks", 1, 65535),
 }
 
 
