@@ -1,8 +1,15 @@
 """The generator's requests for the compiled engine."""
 
 from offcut.rtl import Request
+from offcut.tx.layouts import Geometry
 
-__all__ = ["as_request"]
+__all__ = ["as_request", "ufo_buffer"]
+
+
+def ufo_buffer(config):
+    """:attr:`offcut_model.Options.ufo_buffer` of an engine."""
+    geometry = Geometry(config)
+    return (geometry.bus_bytes, geometry.datagram_words) if geometry.runs else None
 
 
 def as_request(case, **others):

@@ -43,12 +43,12 @@ class Answers:
 
     Parameters
     ----------
-    mtu_max, features, ufo_order, frag_seed
+    mtu_max, features, ufo_order, ufo_buffer, frag_seed
         As of :class:`offcut_model.Options`.
     """
 
-    def __init__(self, *, mtu_max=9216, features=DEFAULT_FEATURES, ufo_order="last", frag_seed=0):
-        self._engine = {"mtu_max": mtu_max, "features": features, "ufo_order": ufo_order, "frag_seed": frag_seed}
+    def __init__(self, *, mtu_max=9216, features=DEFAULT_FEATURES, ufo_order="last", ufo_buffer=None, frag_seed=0):
+        self._engine = {"mtu_max": mtu_max, "features": features, "ufo_order": ufo_order, "ufo_buffer": ufo_buffer, "frag_seed": frag_seed}
         self._number = 0
 
     def __call__(self, case):

@@ -109,6 +109,8 @@ class Options:
         Bytes of payload at which ``auto`` cuts UDP; 0 for fragments instead.
     ufo_order : str
         When the fragment with the UDP header leaves: ``"last"`` or ``"first"``.
+    ufo_buffer : tuple of int, or None
+        Where it leaves first, all of them wait: bytes a bus word of the buffer, and as many words as do not fit it any more.
     frag_seed, frag_number : int
         What :func:`.fragment_identification` makes the identification of IPv6 fragments of.
     vlan_tci : int or None
@@ -133,6 +135,7 @@ class Options:
     keep_id: bool = False
     uso_size: int = 0
     ufo_order: str = "last"
+    ufo_buffer: tuple[int, int] | None = None
     frag_seed: int = 0
     frag_number: int = 0
     vlan_tci: int | None = None

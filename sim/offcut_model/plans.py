@@ -23,6 +23,9 @@ class Plan(Protocol):
     def longest(self, frame_bytes: int) -> int:
         """The length of the longest wire frame, if the frame has ``frame_bytes``."""
 
+    def words(self, frame_bytes: int, bus_bytes: int, before: int = 0) -> int:
+        """Bus words that wait for the frame's end, if it has ``frame_bytes``, the bus ``bus_bytes``, and ``before`` are put in its header."""
+
     def frames(self, frame: bytes) -> list[bytes]:
         """The wire frames, in the order in which they leave."""
 
@@ -84,6 +87,9 @@ class Whole:
     def longest(self, frame_bytes: int) -> int:
         return frame_bytes
 
+    def words(self, frame_bytes: int, bus_bytes: int, before: int = 0) -> int:
+        return 0
+
     def frames(self, frame: bytes) -> list[bytes]:
         if not self.fills:
             return [frame]
@@ -122,6 +128,15 @@ class Cut:
     def longest(self, frame_bytes: int) -> int:
         end = frame_bytes if self.end is None else min(self.end, frame_bytes)
         return len(self.header) + min(self.size, end - self.payload)
+
+    def words(self, frame_bytes: int, bus_bytes: int, before: int = 0) -> int:
+        if self.ufo_order != "first":
+            return 0
+        # Each fragment begins in the lane behind its header.
+        end = frame_bytes if self.end is None else min(self.end, frame_bytes)
+        full, rest = divmod(max(end - self.payload, 0), self.size)
+        lane = (len(self.header) + before) % bus_bytes
+        return full * -(-(lane + self.size) // bus_bytes) + (-(-(lane + rest) // bus_bytes) if rest else 0)
 
     def frames(self, frame: bytes) -> list[bytes]:
         if self.fill is not None:
@@ -170,6 +185,9 @@ class Tagged:
 
     def longest(self, frame_bytes: int) -> int:
         return self.plan.longest(frame_bytes) + len(self.tag)
+
+    def words(self, frame_bytes: int, bus_bytes: int, before: int = 0) -> int:
+        return self.plan.words(frame_bytes, bus_bytes, before + len(self.tag))
 
     def frames(self, frame: bytes) -> list[bytes]:
         return [self._insert(wire) for wire in self.plan.frames(frame)]

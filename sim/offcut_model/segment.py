@@ -98,10 +98,13 @@ def _judge_length(frame: bytes, plan: Plan, options: Options, told: int) -> None
     real = len(frame)
     longest = plan.longest(told)
     is_too_long = longest > options.mtu_max
+    bus_bytes, words = options.ufo_buffer or (1, 1 << 20)
+    outgrows = plan.words(min(told, real), bus_bytes) >= words
     if told != real:
-        # The first byte that should not be there, or the last one that should not have been the last.
-        contradiction = told if real > told else real - 1
-        if not (is_too_long and options.mtu_max - plan.growth < contradiction):
+        # The first byte that should not be there, or that should have been.
+        if not (outgrows or (is_too_long and options.mtu_max - plan.growth < min(told, real))):
             raise Refused("length_mismatch", f"{told} bytes were told, the frame has {real}", plan.left(frame, min(told, real)))
     if is_too_long:
         raise Refused("too_long", f"a wire frame would have {longest} bytes, at most {options.mtu_max} may leave")
+    if outgrows:
+        raise Refused("too_big", f"the fragments wait in a buffer that holds less than {words} words of {bus_bytes} bytes")

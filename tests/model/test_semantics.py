@@ -277,7 +277,7 @@ def test_lengths_of_a_frame_that_leaves_whole(header):
         ({"mtu_max": 999, "frame_len": 0}, "too_long"),
         ({"mtu_max": 999, "frame_len": 999}, "length_mismatch"),
         ({"mtu_max": 900, "frame_len": 950}, "too_long"),
-        ({"mtu_max": 999, "frame_len": 1001}, "length_mismatch"),
+        ({"mtu_max": 999, "frame_len": 1001}, "too_long"),
         ({"mtu_max": 998, "frame_len": 1001}, "too_long"),
     )
     for options, expected in cases:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from bench.difference import difference
-from bench.harness import as_request
+from bench.harness import as_request, ufo_buffer
 from bench.scoreboard import Answers
 from offcut.config import FEATURES, WIDTHS, Config
 from offcut.rtl import Engine, Reset
@@ -50,7 +50,7 @@ def drawn(cases):
 def answered(engine, cases, rhythm):
     """The model's answers in a run that begins with the first of the cases."""
     config = engine.config
-    answers = Answers(mtu_max=config.mtu_max, features=config.features, ufo_order=config.ufo_order, frag_seed=rhythm["frag_seed"])
+    answers = Answers(mtu_max=config.mtu_max, features=config.features, ufo_order=config.ufo_order, ufo_buffer=ufo_buffer(config), frag_seed=rhythm["frag_seed"])
     return list(map(answers, cases))
 
 

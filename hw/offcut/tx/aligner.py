@@ -126,10 +126,10 @@ class Aligner(wiring.Component):
         drop = Signal(DROP_BITS)
         with m.If(word.plan.swallow):
             m.d.comb += drop.eq(word.plan.drop)
-        with m.Elif(fault != 0):
-            m.d.comb += drop.eq(fault)
         with m.Elif(over):
             m.d.comb += drop.eq(Drop.TOO_LONG)
+        with m.Elif(fault != 0):
+            m.d.comb += drop.eq(fault)
         with m.Elif(missed):
             m.d.comb += drop.eq(Drop.BAD_REQUEST)
         spoils = word.plan.swallow | (fault != 0) | over | missed

@@ -6,7 +6,6 @@ from amaranth.lib.wiring import In, Out
 
 from .aligner import word_layout
 from .layouts import DROP_BITS, RUN_BITS, Drop
-from .payload_buffer import ON_THEIR_WAY
 
 __all__ = ["Gate"]
 
@@ -65,11 +64,12 @@ class Gate(wiring.Component):
         # --- Whether the frame is spoilt, and why, from the word on that did it.
         spoilt = Signal()
         reason = Signal(DROP_BITS)
+        dropped = Signal()  # for a reason that was told before the fault behind its last unit
         too_far = Signal()
         good = ~spoilt & ~word.spoils & ~too_far
         m.d.comb += self.drop.payload.eq(Mux(spoilt, reason, Mux(word.spoils, word.drop, Drop.TOO_BIG)))
         with m.If(self.i.valid):
-            m.d.sync += [spoilt.eq(~good & ~word.frame_last), reason.eq(self.drop.payload)]
+            m.d.sync += [spoilt.eq(~good & ~word.frame_last), reason.eq(self.drop.payload), dropped.eq(self.drop.valid)]
         ending = self.i.valid & good & word.last
         unit_done = ending & Mux(held, word.closing, 1)
         m.d.comb += [
@@ -80,7 +80,7 @@ class Gate(wiring.Component):
             self.discard.eq(self.i.valid & ~good),
             self.first.eq(word.first & (~ufo | word.segment_first)),
             self.push.eq(ending & Mux(ufo, word.closing, 1)),
-            self.drop.valid.eq(self.i.valid & ~good & word.frame_last),
+            self.drop.valid.eq(self.i.valid & ~good & word.frame_last & ~(word.behind & dropped)),
         ]
 
         # --- What the closing step tells of: the first fragment, and with it those up to the last.
@@ -94,8 +94,8 @@ class Gate(wiring.Component):
                     m.d.sync += [alone.eq(word.payload_last), first_row.eq(word.row), first_lane.eq(word.last_lane)]
         if g.runs:
             # A datagram that would fill the buffer before it is complete could never leave it.
-            most = sum(g.buffer_banks) - 3 * ON_THEIR_WAY
-            rows, fragments = Signal(range(most + ON_THEIR_WAY)), Signal(RUN_BITS)
+            most = g.datagram_words
+            rows, fragments = Signal(range(most + 2)), Signal(RUN_BITS)
             m.d.comb += too_far.eq(ufo & (rows >= most))
             with m.If(self.i.valid):
                 m.d.sync += rows.eq(Mux(word.frame_last | ~ufo, 0, rows + self.write))

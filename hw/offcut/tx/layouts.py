@@ -99,6 +99,8 @@ class Geometry:
         Bus words between the input and the slicer. The longest header and some 25 clocks of the parser must fit.
     buffer_banks, side_banks : list of int
         Bus words in each memory of the payload buffer, and of the one in which the first fragment waits for the others.
+    datagram_words : int
+        As many bus words do not fit the buffer any more, so that a datagram whose fragments must all wait is given up.
     slots, slot_rows : int
         Headers that the header RAM holds, and bus words for each.
     fields : list of Field
@@ -160,6 +162,7 @@ class Geometry:
         whole_rows = (1 << 16) // self.bus_bytes + 20 if self.runs else 0  # a datagram whose fragments wait for its checksum
         self.buffer_banks = banks(max(2 * unit_rows - 20, whole_rows))
         self.side_banks = banks(unit_rows)
+        self.datagram_words = sum(self.buffer_banks) - 30
 
         self._layouts(ceil_log2(self.slots), ceil_log2(self.store_rows))
 
