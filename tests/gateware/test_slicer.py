@@ -7,12 +7,14 @@ from support import geometry, plain, pulse, row_end, sender, simulate
 from offcut.tx.layouts import Drop
 from offcut.tx.slicer import Slicer
 
-HEADERS = range(54, 139, 4)  # bytes of Ethernet, IPv4 and TCP
+HEADERS = range(34, 214, 2)  # bytes as the header comes
+MOVES = [0, 0, 0, 4, 8, 12, -4, -8]  # bytes by which it leaves longer
+TAG_AT, TAGGED = 12, 16  # the header of a frame that is not cut and gets a tag, as it comes and as it leaves
 
 
-def head_row(place, size):
-    """The row in which a word's window ends, whose lane 0 lies at a place in the frame."""
-    return -(-place // size)
+def window(place, size):
+    """The row whose end is the window's, and the shift, for a word whose lane 0 lies at a place in the frame (maybe before it)."""
+    return -(-place // size), (place - 1) % size
 
 
 def step_row(size, header_len, gso_size):
@@ -20,34 +22,44 @@ def step_row(size, header_len, gso_size):
     first, last = header_len // size, (header_len + gso_size - 1) // size
     moves = set()
     for place in range(size):
-        rows = head_row(place + gso_size, size) + first - head_row(place, size) - last
+        rows = window(place + gso_size, size)[0] + first - window(place, size)[0] - last
         carry = ((place - 1) % size + gso_size % size) // size
         moves.add(rows - carry)
     (move,) = moves
     return {"less": int(move == 1), "more": int(move == -1)}
 
 
-def cut_plan(g, header_len, gso_size, **fields):
+def headed_plan(g, header_end, header_len, **fields):
+    """The plan of a frame whose first ``header_end`` bytes leave as ``header_len``."""
     size = g.bus_bytes
+    skip, shift = window(header_end - header_len % size, size)
+    return {"headed": 1, "header_len": header_len, "moved": int(header_len != header_end), "skip": skip, "shift": shift} | fields
+
+
+def cut_plan(g, header_end, gso_size, longer=0, **fields):
+    size, header_len = g.bus_bytes, header_end + longer
     last_row, last_lane = divmod(header_len + gso_size - 1, size)
-    return {
-        "cut": 1,
-        "headed": int(header_len >= size),
-        "header_len": header_len,
-        "last_row": last_row,
-        "last_lane": last_lane,
-        "single": int(last_row == header_len // size),
-        "step_lane": gso_size % size,
-        "step_row": step_row(size, header_len, gso_size),
-    } | fields
+    plan = headed_plan(g, header_end, header_len, cut=1)
+    return (
+        plan
+        | {
+            "last_row": last_row,
+            "last_lane": last_lane,
+            "tail": last_lane + plan["shift"] + 1,
+            "single": int(last_row == header_len // size),
+            "step_lane": gso_size % size,
+            "step_row": step_row(size, header_len, gso_size),
+        }
+        | fields
+    )
 
 
 class Frame:
     """A frame of ``length`` bytes, its rows, and the units that must be made of it."""
 
-    def __init__(self, g, length, plan, gso_size=None, fault=0, empty=False):
+    def __init__(self, g, length, plan, header_end=0, gso_size=None, fault=0, empty=False):
         size = g.bus_bytes
-        self.g, self.length, self.fault, self.gso_size = g, length, fault, gso_size
+        self.g, self.length, self.fault, self.header_end, self.gso_size = g, length, fault, header_end, gso_size
         self.plan = plan | {"swallow": int(bool(plan.get("drop"))), "limit_first": int(bool(plan.get("limit")) and plan["end"] < size)}
         self.rows = []
         for at in range(0, length, size):
@@ -56,17 +68,23 @@ class Frame:
         if empty:
             self.rows.append((len(self.rows) * size, row_end(0, last=True, fault=fault)))
 
+    def with_fault(self, fault):
+        return Frame(self.g, self.length, self.plan, self.header_end, self.gso_size, fault=fault)
+
     @property
     def limited(self):
         return bool(self.plan.get("limit")) and self.plan["end"] + 1 < self.length
 
+    @property
+    def closes(self):
+        return bool(self.plan.get("ufo"))
+
     def units(self):
         """(first, behind last) byte of each unit."""
-        if not self.plan.get("cut"):
-            return [(0, self.length)]
-        begin = self.plan["header_len"]
+        begin = self.header_end
         end = min(self.length, self.plan["end"] + 1) if self.plan.get("limit") else self.length
-        return [(at, min(end, at + self.gso_size)) for at in range(begin, end, self.gso_size)] or [(begin, begin)]
+        size = self.gso_size if self.plan.get("cut") else max(1, end - begin)
+        return [(at, min(end, at + size)) for at in range(begin, end, size)] or [(begin, begin)]
 
 
 def run(g, frames, dice=None, *, pauses=0.0, stalls=0.0):
@@ -120,32 +138,43 @@ def run(g, frames, dice=None, *, pauses=0.0, stalls=0.0):
     return steps, clocks
 
 
+def is_header(step):
+    """Whether it only makes rows pass, for the window."""
+    return not step["write"] and not step["last"]
+
+
 def check(g, frames, steps):
     """Every word holds the bytes that the plain cut gives, in the row and lanes in which they leave."""
     size = g.bus_bytes
-    steps = list(steps)
+    steps = [step for step in steps if not is_header(step)]
     for number, frame in enumerate(frames):
         units = frame.units()
         header_len = frame.plan.get("header_len", 0)
         for unit, (begin, end) in enumerate(units):
+            where, final = (number, unit), unit == len(units) - 1
             length, got = header_len + end - begin, []
             while True:
                 step = steps.pop(0)
-                assert step["first"] == (not got), (number, unit)
-                assert step["segment_first"] == (unit == 0), (number, unit)
+                assert step["first"] == (not got), where
+                assert (step["segment_first"], step["segment_second"]) == (unit == 0, unit == 1), where
                 row = header_len // size + len(got)
                 if step["write"]:
-                    assert step["row"] == row, (number, unit)
+                    assert step["row"] == row, where
                     assert step["low"] == (header_len % size if not got else 0)
                 got.append(step)
                 if step["last"]:
                     break
-                assert step["high"] == size and not step["frame_last"] and not step["fault"]
-            assert [place for step in got for place in step["bytes"]] == [(number, at) for at in range(begin, end)], (number, unit)
+                assert step["high"] == size and not step["frame_last"] and not step["payload_last"] and not step["fault"]
+            assert [place for step in got for place in step["bytes"]] == [(number, at) for at in range(begin, end)], where
             assert got[-1]["row"] * size + got[-1]["high"] == length
-            assert got[-1]["frame_last"] == (unit == len(units) - 1)
-            assert got[-1]["fault"] == (frame.fault if unit == len(units) - 1 and not frame.limited else 0)
-            assert not got[-1]["behind"]
+            assert got[-1]["payload_last"] == final
+            assert got[-1]["frame_last"] == (final and not frame.closes)
+            assert got[-1]["fault"] == (frame.fault if final and not frame.limited else 0)
+            assert not got[-1]["behind"] and not got[-1]["closing"]
+        if frame.closes:
+            step = steps.pop(0)
+            assert (step["closing"], step["write"], step["last"], step["frame_last"], step["fault"], step["behind"]) == (1, 0, 1, 1, 0, 0)
+            assert not (step["first"] and step["segment_first"]), "a sum would begin anew"
         if frame.limited and frame.fault:
             step = steps.pop(0)
             assert (step["behind"], step["write"], step["frame_last"], step["fault"]) == (1, 0, 1, frame.fault)
@@ -154,16 +183,19 @@ def check(g, frames, steps):
 
 def random_frame(dice, g, *, limits=False):
     size = g.bus_bytes
-    if dice.random() < 0.2:
+    kind = dice.random()
+    if kind < 0.15:
         return Frame(g, dice.randint(1, 6 * size), {"cut": 0})
-    header_len = dice.choice(HEADERS)
+    if kind < 0.25:
+        return Frame(g, TAG_AT + dice.randint(0, 6 * size), headed_plan(g, TAG_AT, TAGGED), TAG_AT)
+    header_end, longer = dice.choice(HEADERS), dice.choice(MOVES)
     gso_size = dice.choice([dice.randint(1, 2 * size), dice.randint(1, 8 * size), size, 1, 2 * size, size - 1, size + 1])
     payload = dice.choice([dice.randint(0, 6 * gso_size), gso_size * dice.randint(1, 4), gso_size + 1])
-    plan = cut_plan(g, header_len, gso_size)
+    plan = cut_plan(g, header_end, gso_size, longer, ufo=int(payload > 0 and dice.random() < 0.3))
     if limits and payload > 1:
         within = dice.choice([dice.randint(1, payload + 4), payload - dice.randrange(min(payload, size))])
-        plan |= {"limit": 1, "end": header_len + within - 1}
-    return Frame(g, header_len + payload, plan, gso_size)
+        plan |= {"limit": 1, "end": header_end + within - 1}
+    return Frame(g, header_end + payload, plan, header_end, gso_size)
 
 
 @pytest.mark.parametrize("width", [32, 64, 128, 256])
@@ -177,17 +209,44 @@ def test_segments_hold_the_bytes_of_the_plain_cut(dice, width, pauses, stalls):
 
 @pytest.mark.parametrize("width", [32, 64, 128])
 def test_every_gso_size_fits_every_header(width):
-    """Each remainder of both: among them windows that stay and such that go a row back."""
+    """Each remainder of both: among them windows that go a row back, that stay, and that go two rows on."""
     g = geometry(width)
     size = g.bus_bytes
     seen, frames = set(), []
-    for header_len in range(54, 54 + size, 4):
+    for header_end in range(54, 54 + size, 2):
         for gso_size in range(1, 2 * size + 1):
-            plan = cut_plan(g, header_len, gso_size)
+            plan = cut_plan(g, header_end, gso_size)
             seen.add(plan["step_row"]["less"] - plan["step_row"]["more"])
-            frames.append(Frame(g, header_len + 3 * gso_size + 1, plan, gso_size))
-    assert seen == {-1, 0}
+            frames.append(Frame(g, header_end + 2 * gso_size + 1, plan, header_end, gso_size))
+    assert seen == {-1, 0, 1}
     steps, _ = run(g, frames)
+    check(g, frames, steps)
+
+
+@pytest.mark.parametrize("width", [32, 64, 128])
+def test_a_header_may_leave_longer_or_shorter_than_it_came(width):
+    """Each place in a row as it came and as it leaves, and payloads that end in the first word, in its row or behind it."""
+    g = geometry(width)
+    size = g.bus_bytes
+    frames = []
+    for header_end in range(34, 34 + size, 2):
+        for longer in range(-size, size + 1, 4):
+            for payload in (0, 1, size - 1, 3 * size):
+                gso_size = size + 3
+                plan = cut_plan(g, header_end, gso_size, longer)
+                frames.append(Frame(g, header_end + payload, plan, header_end, gso_size))
+    steps, _ = run(g, frames)
+    check(g, frames, steps)
+
+
+@pytest.mark.parametrize("width", [32, 64, 128, 512])
+@pytest.mark.parametrize("stalls", [0.0, 0.3])
+def test_a_frame_with_a_tag_put_in_is_one_unit_of_any_length(dice, width, stalls):
+    """From one that ends with its addresses on."""
+    g = geometry(width)
+    lengths = range(TAG_AT, TAG_AT + 2 * g.bus_bytes + 1)
+    frames = [Frame(g, length, headed_plan(g, TAG_AT, TAGGED), TAG_AT) for length in lengths]
+    steps, _ = run(g, frames, dice, pauses=stalls, stalls=stalls)
     check(g, frames, steps)
 
 
@@ -206,8 +265,7 @@ def test_the_fault_of_a_last_row_is_told_with_the_frames_last_unit_or_behind_it(
     g = geometry(width)
     frames = []
     for _ in range(40):
-        frame = random_frame(dice, g, limits=limits)
-        frames.append(Frame(g, frame.length, frame.plan, frame.gso_size, fault=dice.choice([0, Drop.BAD_KEEP, Drop.LENGTH_MISMATCH])))
+        frames.append(random_frame(dice, g, limits=limits).with_fault(dice.choice([0, Drop.BAD_KEEP, Drop.LENGTH_MISMATCH])))
     steps, _ = run(g, frames, dice, pauses=0.2, stalls=0.2)
     check(g, frames, steps)
 
@@ -219,24 +277,25 @@ def test_a_row_that_broke_the_contract_spoils_its_frame_once_and_adds_nothing(di
     size = g.bus_bytes
     frames = []
     for _ in range(36):
-        header_len, gso_size = dice.choice(HEADERS), dice.randint(1, 4 * size)
-        rows = -(-header_len // size) + dice.randint(0, 8)
-        plan = dice.choice([{"cut": 0}, cut_plan(g, header_len, gso_size)])
-        frames.append(Frame(g, rows * size, plan, gso_size, fault=Drop.BAD_KEEP, empty=True))
+        header_end, longer, gso_size = dice.choice(HEADERS), dice.choice(MOVES), dice.randint(1, 4 * size)
+        rows = -(-header_end // size) + dice.randint(0, 8)
+        cut = cut_plan(g, header_end, gso_size, longer, ufo=dice.getrandbits(1))
+        plan, end = dice.choice([({"cut": 0}, 0), (headed_plan(g, TAG_AT, TAGGED), TAG_AT), (cut, header_end), (cut, header_end)])
+        frames.append(Frame(g, rows * size, plan, end, gso_size, fault=Drop.BAD_KEEP, empty=True))
     steps, _ = run(g, frames, dice, pauses=0.1, stalls=0.1)
     for number, frame in enumerate(frames):
-        units, unit = frame.units(), []
+        units, unit, faults = frame.units(), [], []
         while True:
             step = steps.pop(0)
             unit += step["bytes"]
-            if step["frame_last"]:
-                break
-            assert not step["fault"]
-            if step["last"]:
+            faults += [step["fault"]] if step["fault"] else []
+            if step["last"] and not step["fault"] and not step["closing"]:
                 begin, end = units.pop(0)
                 assert unit == [(number, at) for at in range(begin, end)]
                 unit = []
-        assert step["fault"] == Drop.BAD_KEEP
+            if step["frame_last"]:
+                break
+        assert faults == [Drop.BAD_KEEP]
         assert len(units) <= 1, "a segment is missing"
     assert not steps
 
@@ -247,7 +306,7 @@ def test_a_frame_that_is_dropped_makes_one_step_and_writes_nothing(dice):
     for _ in range(40):
         good = random_frame(dice, g)
         reason = dice.choice([0, 0, Drop.BAD_HEADER, Drop.DISABLED])
-        frames.append(Frame(g, good.length, good.plan | {"drop": reason}, good.gso_size))
+        frames.append(Frame(g, good.length, good.plan | {"drop": reason}, good.header_end, good.gso_size))
     steps, _ = run(g, frames, dice, pauses=0.2, stalls=0.2)
     for number, frame in enumerate(frames):
         if frame.plan["drop"]:
@@ -264,10 +323,11 @@ def test_a_frame_that_is_dropped_makes_one_step_and_writes_nothing(dice):
 def test_there_is_a_word_in_every_clock_from_frame_to_frame(dice, width):
     """But for the rows of the headers, one a clock."""
     g = geometry(width)
-    frames = [frame for frame in (random_frame(dice, g) for _ in range(40)) if frame.length > frame.plan.get("header_len", 0)]
+    frames = [Frame(g, 1, {"cut": 0}), *(random_frame(dice, g) for _ in range(40))]
     steps, clocks = run(g, frames)
-    header_rows = sum(frame.plan.get("header_len", 0) // g.bus_bytes for frame in frames[1:])
-    assert clocks[-1] - clocks[0] == len(steps) - 1 + header_rows
+    header_clocks = sum(max(frame.plan.get("skip", 0), frame.plan.get("moved", 0)) for frame in frames)
+    words = [clock for clock, step in zip(clocks, steps, strict=True) if not is_header(step)]
+    assert words[-1] - words[0] == len(words) - 1 + header_clocks
 
 
 def test_after_a_reset_in_mid_frame_the_next_frame_starts_anew():
@@ -276,7 +336,7 @@ def test_after_a_reset_in_mid_frame_the_next_frame_starts_anew():
 
     async def bench(ctx):
         ctx.set(dut.room, 1)
-        ctx.set(dut.plan.payload, cut_plan(g, 54, 5))
+        ctx.set(dut.plan.payload, cut_plan(g, 54, 5, 4))
         ctx.set(dut.plan.valid, 1)
         ctx.set(dut.rows.payload, row_end(8, last=False))
         ctx.set(dut.rows.valid, 1)
@@ -304,8 +364,15 @@ def test_a_fault_behind_a_limit_in_the_same_row_spoils_no_unit():
     """Every place of the limit in the last two rows: also where its row was taken before the unit ends."""
     g = geometry(32)
     frames = [
-        Frame(g, 54 + payload, cut_plan(g, 54, gso_size) | {"limit": 1, "end": 54 + payload - left_out - 1}, gso_size, fault=Drop.BAD_KEEP)
-        for gso_size in (3, 5, 7, 8)
+        Frame(
+            g,
+            54 + payload,
+            cut_plan(g, 54, gso_size, longer, limit=1, end=54 + payload - left_out - 1, ufo=int(gso_size == 8)),
+            54,
+            gso_size,
+            fault=Drop.BAD_KEEP,
+        )
+        for gso_size, longer in ((3, 0), (5, 0), (7, 0), (8, 0), (5, 4), (8, 4))
         for payload in range(12, 18)
         for left_out in range(1, 6)
     ]
