@@ -104,7 +104,7 @@ class Gate(wiring.Component):
             with m.Elif(ending & ufo & ~word.payload_last):
                 m.d.sync += fragments.eq(fragments + 1)
             m.d.sync += [self.count.eq(fragments), self.full_row.eq(first_row), self.full_lane.eq(first_lane)]
-            with m.If(~word.closing):
+            with m.If(~word.closing | ~good):
                 m.d.sync += self.count.eq(0)
 
         complete = plan.cut | ~word.short
