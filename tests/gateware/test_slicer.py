@@ -2,7 +2,7 @@
 
 import pytest
 from amaranth.hdl import Signal
-from support import geometry, plain, pulse, row_end, sender, simulate
+from support import geometry, pulse, row_end, sender, simulate
 
 from offcut.tx.layouts import Drop
 from offcut.tx.slicer import Slicer
@@ -10,6 +10,13 @@ from offcut.tx.slicer import Slicer
 HEADERS = range(34, 214, 2)  # bytes as the header comes
 MOVES = [0, 0, 0, 4, 8, 12, -4, -8]  # bytes by which it leaves longer
 TAG_AT, TAGGED = 12, 16  # the header of a frame that is not cut and gets a tag, as it comes and as it leaves
+
+
+NAMES = (
+    *("at", "same", "shift", "low", "high", "write", "row", "first", "last", "segment_first", "segment_second"),
+    *("payload_last", "frame_last", "behind", "closing", "fault"),
+)
+"""Of a step: all but the plan."""
 
 
 def window(place, size):
@@ -116,7 +123,7 @@ def run(g, frames, dice=None, *, pauses=0.0, stalls=0.0):
             quiet = 0 if valid or popped[0] != before else quiet + 1
             if not valid:
                 continue
-            step = plain(payload)
+            step = {name: payload[name] for name in NAMES} | {"drop": payload.plan.drop}
             near = {(at % g.store_rows): at for at in range(rows_before - 2, rows_before + 3)}
             at = near[step["at"]]
             if not step["same"]:
@@ -199,7 +206,7 @@ def random_frame(dice, g, *, limits=False):
 
 
 @pytest.mark.parametrize("width", [32, 64, 128, 256])
-@pytest.mark.parametrize("pauses, stalls", [(0.0, 0.0), (0.4, 0.0), (0.0, 0.4), (0.3, 0.3)])
+@pytest.mark.parametrize("pauses, stalls", [(0.0, 0.0), (0.3, 0.3)])
 def test_segments_hold_the_bytes_of_the_plain_cut(dice, width, pauses, stalls):
     g = geometry(width)
     frames = [random_frame(dice, g) for _ in range(36)]
@@ -239,23 +246,21 @@ def test_a_header_may_leave_longer_or_shorter_than_it_came(width):
     check(g, frames, steps)
 
 
-@pytest.mark.parametrize("width", [32, 64, 128, 512])
-@pytest.mark.parametrize("stalls", [0.0, 0.3])
-def test_a_frame_with_a_tag_put_in_is_one_unit_of_any_length(dice, width, stalls):
+@pytest.mark.parametrize("width", [32, 64, 512])
+def test_a_frame_with_a_tag_put_in_is_one_unit_of_any_length(width):
     """From one that ends with its addresses on."""
     g = geometry(width)
     lengths = range(TAG_AT, TAG_AT + 2 * g.bus_bytes + 1)
     frames = [Frame(g, length, headed_plan(g, TAG_AT, TAGGED), TAG_AT) for length in lengths]
-    steps, _ = run(g, frames, dice, pauses=stalls, stalls=stalls)
+    steps, _ = run(g, frames)
     check(g, frames, steps)
 
 
 @pytest.mark.parametrize("width", [32, 64, 512])
-@pytest.mark.parametrize("stalls", [0.0, 0.4])
-def test_bytes_behind_the_limit_are_left_out(dice, width, stalls):
+def test_bytes_behind_the_limit_are_left_out(dice, width):
     g = geometry(width)
     frames = [random_frame(dice, g, limits=True) for _ in range(36)]
-    steps, _ = run(g, frames, dice, pauses=stalls, stalls=stalls)
+    steps, _ = run(g, frames, dice, pauses=0.2, stalls=0.2)
     check(g, frames, steps)
 
 
@@ -312,7 +317,7 @@ def test_a_frame_that_is_dropped_makes_one_step_and_writes_nothing(dice):
         if frame.plan["drop"]:
             step = steps.pop(0)
             assert (step["write"], step["last"], step["frame_last"], step["behind"]) == (0, 1, 1, 0), number
-            assert step["plan"]["drop"] == frame.plan["drop"]
+            assert step["drop"] == frame.plan["drop"]
         else:
             while not steps.pop(0)["frame_last"]:
                 pass
