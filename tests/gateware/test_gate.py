@@ -198,9 +198,10 @@ def test_with_the_first_fragment_first_all_are_one_unit_and_one_run():
 def test_a_datagram_that_would_fill_the_buffer_is_dropped_and_the_next_one_is_not():
     """It can leave no sooner than it is whole."""
     settings = {"width": 512, "ufo_order": "first", "mtu_max": 1522}
-    most = sum(geometry(**settings).buffer_banks)
+    most = geometry(**settings).datagram_words
     said = pass_words([*datagram([most // 8 + 1] * 8), *datagram([2, 2])], **settings)
-    assert not any(each["write"] for each in said[most - 11 : -5]), "words can still be on their way when room has gone"
+    assert [each["write"] for each in said[most - 1 : most + 1]] == [1, 0]
+    assert not any(each["write"] for each in said[most:-5])
     assert [each["drop"] for each in said if each["drop"] is not None] == [Drop.TOO_BIG]
     assert [each["entry"]["void"] for each in said if each["entry"]] == [1, 0]
     assert said[-1]["run"] == (1, 5, 7)
@@ -240,7 +241,7 @@ def random_frame(dice):
 def test_whole_units_are_kept_and_nothing_of_any_other(dice, order, pauses):
     """What a buffer holds in the end, and the entries, for frames of all kinds back to back."""
     frames = [random_frame(dice) for _ in range(60)]
-    kept, beside, voids, drops, pushed, number = [], [], 0, [], 0, 0
+    kept, beside, voids, drops, pushed, runs, number = [], [], 0, [], 0, [], 0
     for words in frames:
         fragments = bool(words[0]["plan"].get("ufo"))
         waiting, unit, first = [], [], []  # fragments of a datagram, words of a unit, and those of the first fragment
@@ -255,6 +256,7 @@ def test_whole_units_are_kept_and_nothing_of_any_other(dice, order, pauses):
                 pushed += 1
                 kept += waiting
                 beside += first
+                runs.append(sum(other["last"] for other in words) - 2)  # but the last fragment, and the closing step
             elif each["last"]:
                 if not fragments:
                     pushed += 1
@@ -274,6 +276,9 @@ def test_whole_units_are_kept_and_nothing_of_any_other(dice, order, pauses):
     assert sum(each["push"] for each in said) == pushed
     entries = [each["entry"] for each in said if each["entry"]]
     assert sum(entry["void"] for entry in entries) == voids
+    if order == "first":
+        counted = [each["run"][0] for each in said if each["entry"]]
+        assert [count for count in counted if count] == [count for count in runs if count]
     assert sum(entry["release"] and entry["headed"] for entry in entries) == sum(words[0]["plan"]["headed"] for words in frames)
     assert sum(entry["summed"] and not entry["void"] for entry in entries) == pushed
 
