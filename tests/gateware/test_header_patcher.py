@@ -2,35 +2,49 @@
 
 import pytest
 from amaranth.hdl import Signal
-from support import geometry, pulse, simulate
+from support import geometry, plain, pulse, simulate
 
+from offcut.config import FEATURES
 from offcut.tx.header_patcher import HeaderPatcher
 
-FIELDS_AFTER, CHECKSUMS_AFTER = 2, 4  # clocks from `begin`, as the component documents
+EARLY_AFTER, LATE_AFTER = 2, 4  # clocks from `begin`, as the component documents
 WIDTHS = [32, 64, 512]
+ALL = frozenset(FEATURES)
 
 
 def entry(g, length, **fields):
     row, lane = divmod(length - 1, g.bus_bytes)
-    return {"cut": 1, "first": 0, "last": 0, "last_row": row, "last_lane": lane, "header_len": 54} | fields
+    return {"cut": 1, "summed": 1, "last_row": row, "last_lane": lane} | fields
 
 
 def segments(g, header_len, payloads):
     """One frame's entries, a segment for each of ``payloads`` bytes."""
-    return [
-        entry(g, header_len + payload, header_len=header_len, first=number == 0, last=number == len(payloads) - 1)
-        for number, payload in enumerate(payloads)
-    ]
+    last = len(payloads) - 1
+    return [entry(g, header_len + payload, first=int(n == 0), last=int(n == last)) for n, payload in enumerate(payloads)]
+
+
+def fragments(g, header_len, payloads, order):
+    """Likewise of a datagram, in the order in which they leave; the sum comes with its first."""
+    made = segments(g, header_len, payloads)
+    for number, each in enumerate(made):
+        each["summed"] = int(number == 0)
+    if order == "first":
+        return made
+    alone = int(len(made) == 1)
+    beside = made[0] | {"side": 1, "first": alone, "last": alone}
+    for each in made[1:2]:
+        each["first"] = 1
+    return [*made[1:], beside]
 
 
 def run(g, units, sums, *, dice=None, pauses=0.0):
     """The fields of each unit, at the clocks that the component names; a unit is (entry, record)."""
-    dut, seen, waiting = HeaderPatcher(g), [{} for _ in units], list(sums)
+    dut, seen, waiting, crcs = HeaderPatcher(g), [{} for _ in units], list(sums), []
     begun = {}
 
     async def bench(ctx):
         clock, queue = 0, list(enumerate(units))
-        while queue or clock <= max(begun.values()) + CHECKSUMS_AFTER:
+        while queue or clock <= max(begun.values()) + LATE_AFTER:
             begin = bool(queue) and not (pauses and dice.random() < pauses)
             ctx.set(dut.begin, begin)
             if begin:
@@ -40,17 +54,20 @@ def run(g, units, sums, *, dice=None, pauses=0.0):
                 begun[number] = clock
             ctx.set(dut.sum, waiting[0] if waiting else 0)
             for number, then in begun.items():
-                if clock - then == FIELDS_AFTER:
-                    seen[number] |= {name: ctx.get(getattr(dut, name)) for name in ("total_length", "identification", "seq", "flags")}
-                if clock - then == CHECKSUMS_AFTER:
-                    seen[number] |= {name: ctx.get(getattr(dut, name)) for name in ("ip_csum", "csum")}
-            _, _, taken = await ctx.tick().sample(dut.take_sum)
-            if taken:
+                if clock - then == EARLY_AFTER:
+                    seen[number] |= plain(ctx.get(dut.early))
+                if clock - then == LATE_AFTER:
+                    seen[number] |= plain(ctx.get(dut.late))
+            _, _, sum_taken, crc_taken = await ctx.tick().sample(dut.take_sum, dut.take_crc)
+            if sum_taken:
                 waiting.pop(0)
+            if crc_taken:
+                crcs.append(clock)
             clock += 1
 
     simulate(dut, bench)
     assert not waiting
+    assert crcs == [begun[number] + LATE_AFTER - 1 for number, (unit, _) in enumerate(units) if unit.get("crc")]
     return seen
 
 
@@ -59,54 +76,153 @@ def inverted(total, *, zero):
     return 0xFFFF - total % 0xFFFF if total % 0xFFFF else zero
 
 
-def expected(g, frame, sums, tagged, record):
-    """The fields of one frame's segments, from the bytes that lie in each."""
+DEFAULT_MASKS = {"first": 0xFF6, "middle": 0xF76, "last": 0xF7F}
+"""Flags that stay."""
+
+
+def count_on(identification, number, mode):
+    return [
+        (identification + number) % 65536,
+        identification,
+        identification & 0x8000 | (identification + number) & 0x7FFF,
+    ][mode]
+
+
+def random_record(dice, **fields):
+    """A record as the parser would leave it: places in a header, and sums of which those that count are not 0."""
+    return {
+        "size": dice.choice([1, 8, 536, 1448, 65528]),
+        "length_behind": dice.randint(13, 60),
+        "identification": dice.choice([dice.getrandbits(16), 0xFFFF, 0x7FFF, 0x7FFE]),
+        "ip_sum": dice.randrange(1, 0x10000),
+        "id_mode": dice.randrange(3),
+        "seq": dice.choice([dice.getrandbits(32), (1 << 32) - 1, (1 << 32) - 1000, 0xFFFF]),
+        "flags": dice.getrandbits(16),
+        "clear_first": dice.choice([0, dice.getrandbits(12)]),
+        "clear_middle": dice.choice([0, dice.getrandbits(12)]),
+        "clear_last": dice.choice([0, dice.getrandbits(12)]),
+        "l4_behind": dice.randint(33, 120),
+        "inner_length_behind": dice.randint(60, 120),
+        "inner_identification": dice.choice([dice.getrandbits(16), 0xFFFF, 0x7FFF]),
+        "inner_ip_sum": dice.randrange(1, 0x10000),
+        "tunnel_behind": dice.randint(33, 80),
+        "tunnel_sum": dice.randrange(1, 0x10000),
+        "tunnel_udp": dice.getrandbits(1),
+        "inner_ipv6": dice.getrandbits(1),
+    } | fields
+
+
+def common(g, unit, record, number):
+    """What does not depend on the transport: lengths, identifications, the sums of IP headers and of a tunnel."""
+    length = unit["last_row"] * g.bus_bytes + unit["last_lane"] + 1
+    mode = 1 if record.get("ufo") else record["id_mode"]
+    fields = {
+        "length": length - 1 - record["length_behind"],
+        "identification": count_on(record["identification"], number, mode),
+        "inner_length": length - 1 - record["inner_length_behind"],
+        "inner_identification": count_on(record["inner_identification"], number, mode),
+        "tunnel_length": length - 1 - record["tunnel_behind"],
+    }
+    inner_ip = record["inner_ip_sum"] + fields["inner_length"] + fields["inner_identification"]
+    # A UDP tunnel's checksum counts the length twice, in its header and the pseudo-header, once more with an inner IPv6 header's field, and
+    # the inner pseudo-header's takes one away; one of GRE has none of its own.
+    times = {(0, 0): -1, (0, 1): 0, (1, 0): 1, (1, 1): 2}[record["tunnel_udp"], record["inner_ipv6"]]
+    tunnel = record["tunnel_sum"] + times * length
+    fields["inner_ip_csum"] = inverted(inner_ip, zero=0)
+    fields["tunnel_csum"] = inverted(tunnel, zero=0xFFFF if record["tunnel_udp"] else 0)
+    return length, fields
+
+
+def expected_tcp(g, units, sums, record):
     out, offset = [], 0
-    whole = len(frame) == 1
-    for number, (unit, payload_sum) in enumerate(zip(frame, sums, strict=True)):
-        length = unit["last_row"] * g.bus_bytes + unit["last_lane"] + 1
-        flags = record["flags"]
-        if not whole:
-            flags &= ~((0 if number == 0 else 0x080) | (0 if number == len(frame) - 1 else 0x009))
-        fields = {
-            "total_length": length - 14 - 4 * tagged,
-            "identification": (record["identification"] + number) % 65536,
-            "seq": (record["seq"] + offset) % (1 << 32),
-            "flags": flags,
-        }
-        ip = record["ip_sum"] + fields["total_length"] + fields["identification"]
-        l4 = (fields["seq"] >> 16) + (fields["seq"] & 0xFFFF) + flags + length - 1 + payload_sum
-        fields |= {"ip_csum": inverted(ip, zero=0), "csum": inverted(l4, zero=0xFFFF if whole else 0)}
+    for number, (unit, payload_sum) in enumerate(zip(units, sums, strict=True)):
+        length, fields = common(g, unit, record, number)
+        place = "first" if unit["first"] else "last" if unit["last"] else "middle"
+        stays = DEFAULT_MASKS[place] ^ record[f"clear_{place}"] if len(units) > 1 else 0xFFF
+        seq = (record["seq"] + offset) % (1 << 32)
+        flags = record["flags"] & (0xF000 | stays)
+        fields |= {"high": seq >> 16, "low": seq & 0xFFFF, "flags": flags, "fragment": 0}
+        fields["ip_csum"] = inverted(record["ip_sum"] + fields["length"] + fields["identification"], zero=0)
+        fields["csum"] = inverted((seq >> 16) + (seq & 0xFFFF) + flags + length + payload_sum, zero=0)
         out.append(fields)
-        offset += length - unit["header_len"]
+        offset += record["size"]
     return out
 
 
+def expected_uso(g, units, sums, record):
+    out = []
+    for number, (unit, payload_sum) in enumerate(zip(units, sums, strict=True)):
+        length, fields = common(g, unit, record, number)
+        fields |= {"low": length - 1 - record["l4_behind"], "fragment": 0}
+        fields["ip_csum"] = inverted(record["ip_sum"] + fields["length"] + fields["identification"], zero=0)
+        # The UDP length stands in its header and in the pseudo-header.
+        fields["csum"] = inverted(2 * length + payload_sum, zero=0xFFFF)
+        out.append(fields)
+    return out
+
+
+def expected_ufo(g, units, datagram_sum, record, order):
+    out, count = [], len(units)
+    for place, unit in enumerate(units):
+        number = place if order == "first" else (place + 1) % count
+        _, fields = common(g, unit, record, number)
+        offset, more = number * record["size"] // 8 % (1 << 13), int(number != count - 1)
+        fields["fragment"] = offset << 3 | more if record["ipv6"] else more << 13 | offset
+        fields["ip_csum"] = inverted(record["ip_sum"] + fields["length"] + fields["identification"] + fields["fragment"], zero=0)
+        if unit["summed"]:
+            fields["csum"] = inverted(datagram_sum, zero=0xFFFF)
+        out.append(fields)
+    return out
+
+
+def random_frame(dice, g, kind):
+    """A frame's (entry, record) pairs, its payload sums, and what must come out."""
+    header_len = dice.randint(130, 256)
+    payload = dice.choice([1, 3, 536, 1448, 9000])
+    payloads = [payload] * dice.randint(0, 5) + [dice.randint(1, payload)]
+    if kind == "UFO":
+        order = g.config.ufo_order
+        record = random_record(dice, udp=1, ufo=1, ipv6=dice.getrandbits(1), size=dice.choice([8, 1448, 65528]))
+        units, sums = fragments(g, header_len, payloads, order), [dice.randrange(0xFFFF)]
+        wanted = expected_ufo(g, units, sums[0], record, order)
+    else:
+        record = random_record(dice, udp=int(kind == "USO"))
+        units, sums = segments(g, header_len, payloads), [dice.randrange(0xFFFF) for _ in payloads]
+        wanted = (expected_uso if kind == "USO" else expected_tcp)(g, units, sums, record)
+    return [(unit, record) for unit in units], sums, wanted
+
+
+def check(seen, wanted):
+    for number, (got, fields) in enumerate(zip(seen, wanted, strict=True)):
+        assert {name: got[name] for name in fields if name in got} == {name: value for name, value in fields.items() if name in got}, number
+
+
+KINDS = {"TCP": "tx-tcp-segmentation", "USO": "tx-udp-segmentation", "UFO": "tx-udp-fragmentation"}
+
+
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("pauses", [0.0, 0.5])
-def test_fields_run_on_from_segment_to_segment(dice, width, pauses):
-    """Frames of 1 to 6 segments back to back: flags by place, ID and sequence number over their wraps, both checksums."""
-    g = geometry(width)
+@pytest.mark.parametrize("order, pauses", [("last", 0.0), ("last", 0.5), ("first", 0.0)])
+def test_fields_run_on_from_segment_to_segment(dice, width, order, pauses):
+    """Frames of 1 to 6 segments of every kind, back to back: flags by place, IDs and sequence number over their wraps, all checksums."""
+    g = geometry(width, features=ALL, ufo_order=order)
     units, sums, wanted = [], [], []
-    for _ in range(40):
-        tagged = dice.getrandbits(1)
-        header_len = 54 + 4 * tagged + 4 * dice.randint(0, 20)
-        payload = dice.choice([1, 3, 536, 1448, 9000])
-        payloads = [payload] * dice.randint(0, 5) + [dice.randint(1, payload)]
-        record = {
-            "seq": dice.choice([dice.getrandbits(32), (1 << 32) - 1, (1 << 32) - 1000, 0xFFFF]),
-            "identification": dice.choice([dice.getrandbits(16), 0xFFFF, 0xFFFE]),
-            "flags": dice.getrandbits(16),
-            "ip_sum": dice.randrange(1, 0x10000),
-            "header_len": header_len,
-            "tagged": tagged,
-        }
-        frame = segments(g, header_len, payloads)
-        frame_sums = [dice.randrange(0xFFFF) for _ in frame]
-        wanted += expected(g, frame, frame_sums, tagged, record)
-        units += [(unit, record) for unit in frame]
-        sums += frame_sums
-    assert run(g, units, sums, dice=dice, pauses=pauses) == wanted
+    for _ in range(60):
+        more_units, more_sums, more = random_frame(dice, g, dice.choice(list(KINDS)))
+        units, sums, wanted = units + more_units, sums + more_sums, wanted + more
+    seen = run(g, units, sums, dice=dice, pauses=pauses)
+    assert all(each.keys() <= got.keys() for each, got in zip(wanted, seen, strict=True))
+    check(seen, wanted)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_engine_for_one_kind_alone_has_its_fields(dice, kind):
+    g = geometry(64, features=frozenset({KINDS[kind]}))
+    units, sums, wanted = [], [], []
+    for _ in range(10):
+        more_units, more_sums, more = random_frame(dice, g, kind)
+        units, sums, wanted = units + more_units, sums + more_sums, wanted + more
+    units = [(unit, {name: value for name, value in record.items() if name in g.record.members}) for unit, record in units]
+    check(run(g, units, sums), wanted)
 
 
 FLAGS = {
@@ -119,41 +235,73 @@ FLAGS = {
 
 
 @pytest.mark.parametrize("place", FLAGS)
-def test_flags_stay_by_the_place_of_the_segment(place):
-    """FIN and PSH on the last alone, CWR on the first alone, the rest of the word on all."""
+@pytest.mark.parametrize("changed", [0, 0x080, 0xFFF])
+def test_flags_stay_by_the_place_of_the_segment(place, changed):
+    """FIN and PSH on the last alone, CWR on the first alone, the rest of the word on all; a setting turns any of these over."""
     first, last, kept = FLAGS[place]
     g = geometry(64)
-    (seen,) = run(g, [(entry(g, 100, first=first, last=last), {"flags": 0xFFFF, "header_len": 54})], [0])
-    assert seen["flags"] == kept
+    masks = {f"clear_{each}": changed if each == place else 0x555 for each in ("first", "middle", "last")}
+    (seen,) = run(g, [(entry(g, 100, first=first, last=last), {"flags": 0xFFFF} | masks)], [0])
+    assert seen["flags"] == kept ^ (changed if place != "whole" else 0)
 
 
-@pytest.mark.parametrize("payload_sum", [0, 1, 0x7FFF, 0xFFFE])
-@pytest.mark.parametrize("asked, ip_sum", [(0, 0x1234), (1, 0xFFFF)])
-def test_a_frame_that_is_not_cut_gets_its_sums_alone(payload_sum, asked, ip_sum):
-    """The checksum's zero leaves as 0xFFFF, that of the IP header as zero."""
+WRAPS = {
+    # mode: the IDs of three segments whose first has this one
+    0: {0x7FFF: (0x7FFF, 0x8000, 0x8001), 0xFFFF: (0xFFFF, 0x0000, 0x0001)},
+    1: {0x7FFF: (0x7FFF, 0x7FFF, 0x7FFF), 0xFFFF: (0xFFFF, 0xFFFF, 0xFFFF)},
+    2: {0x7FFF: (0x7FFF, 0x0000, 0x0001), 0xFFFF: (0xFFFF, 0x8000, 0x8001)},
+}
+
+
+@pytest.mark.parametrize("mode", WRAPS)
+def test_both_identifications_count_as_the_mode_says(mode):
     g = geometry(64)
-    unit = entry(g, 60, cut=0, first=1, last=1, header_len=0, csum=1, ip=asked, ip_sum=ip_sum)
-    noise = {"seq": 0xDEADBEEF, "identification": 0x5555, "flags": 0x5018, "ip_sum": 0x4321, "header_len": 54}
-    (seen,) = run(g, [(unit, noise)], [payload_sum])
-    assert seen["csum"] == inverted(payload_sum, zero=0xFFFF)
-    assert seen["ip_csum"] == 0xFFFF - ip_sum
+    for outer, inner in ((0x7FFF, 0xFFFF), (0xFFFF, 0x7FFF)):
+        record = {"identification": outer, "inner_identification": inner, "id_mode": mode}
+        seen = run(g, [(unit, record) for unit in segments(g, 54, [9, 9, 9])], [0, 0, 0])
+        assert tuple(each["identification"] for each in seen) == WRAPS[mode][outer]
+        assert tuple(each["inner_identification"] for each in seen) == WRAPS[mode][inner]
 
 
-@pytest.mark.parametrize("first, last, zero", [(1, 0, 0), (0, 0, 0), (0, 1, 0), (1, 1, 0xFFFF)])
-def test_a_checksum_of_zero_is_sent_as_it_is_unless_the_frame_leaves_in_one(first, last, zero):
-    """The payload's sum completes the others to 0xFFFF."""
+@pytest.mark.parametrize("features", [ALL, frozenset({"tx-checksum-ip-generic"}), frozenset({"tx-checksum-ip-generic", "tx-vlan-offload"})])
+@pytest.mark.parametrize("ip_sum", [0x1234, 0xFFFF])
+def test_a_frame_that_is_not_cut_gets_its_sums_alone(dice, features, ip_sum):
+    """The checksum's zero leaves as 0xFFFF, that of the IP header as zero; what a header slot holds is no matter."""
+    g = geometry(64, features=features)
+    sums = [0, 1, 0x7FFF, 0xFFFE]
+    unit = entry(g, 60, cut=0, first=1, last=1, csum=1, ip=1, ip_sum=ip_sum)
+    noise = {name: value for name, value in random_record(dice).items() if name in g.record.members}
+    for got, payload_sum in zip(run(g, [(unit, noise) for _ in sums], sums), sums, strict=True):
+        assert got["csum"] == inverted(payload_sum, zero=0xFFFF)
+        assert got["ip_csum"] == 0xFFFF - ip_sum
+
+
+ZEROES = {
+    # name: record, the checksum that comes out as zero, as which it is sent
+    "TCP": ({"flags": 0x5010}, "csum", 0),
+    "USO": ({"udp": 1}, "csum", 0xFFFF),
+    "an outer UDP checksum": ({"tunnel_udp": 1, "tunnel_sum": 0xFFFF - 100}, "tunnel_csum", 0xFFFF),
+    "an outer UDP checksum over IPv6": ({"tunnel_udp": 1, "inner_ipv6": 1, "tunnel_sum": 0xFFFF - 200}, "tunnel_csum", 0xFFFF),
+    "GRE": ({"tunnel_sum": 100}, "tunnel_csum", 0),
+    "GRE with IPv6": ({"tunnel_sum": 0xFFFF, "inner_ipv6": 1}, "tunnel_csum", 0),
+    "IPv4": ({"ip_sum": 0xFFFF - 86 - 7, "length_behind": 13, "identification": 7}, "ip_csum", 0),
+    "an inner IPv4": ({"inner_ip_sum": 0xFFFF - 20 - 7, "inner_length_behind": 79, "inner_identification": 7}, "inner_ip_csum", 0),
+}
+
+
+@pytest.mark.parametrize("name", ZEROES)
+def test_a_checksum_of_zero_is_mangled_where_the_protocol_says_so(name):
+    record, field, zero = ZEROES[name]
     g = geometry(64)
-    record = {"seq": 0x0001_0002, "flags": 0x5010, "header_len": 54, "ip_sum": 1}
-    # (Without a segment before it, the sequence number of one that is not the first is the patcher's own 0.)
-    known = (3 if first else 0) + 0x5010 + 99
-    (seen,) = run(g, [(entry(g, 100, first=first, last=last), record)], [0xFFFF - known])
-    assert seen["csum"] == zero
+    known = 200 if record.get("udp") else 0x5010 + 100
+    (seen,) = run(g, [(entry(g, 100, first=1), record)], [0xFFFF - known])
+    assert seen[field] == zero
 
 
-def test_a_reset_between_segments_harms_no_later_frame(dice):
+def test_a_reset_between_segments_harms_no_later_frame():
     g = geometry(64)
     dut, reset = HeaderPatcher(g), Signal()
-    record = {"seq": 1000, "identification": 7, "flags": 0x5018, "header_len": 54, "ip_sum": 9}
+    record = {"seq": 1000, "identification": 7, "flags": 0x5018, "length_behind": 13, "ip_sum": 9}
 
     async def bench(ctx):
         ctx.set(dut.record, record)
@@ -165,7 +313,14 @@ def test_a_reset_between_segments_harms_no_later_frame(dice):
             assert not taken
         ctx.set(dut.entry, entry(g, 100, first=1))
         await pulse(ctx, dut.begin)
-        await ctx.tick().repeat(FIELDS_AFTER - 1)
-        assert (ctx.get(dut.seq), ctx.get(dut.identification), ctx.get(dut.total_length)) == (1000, 7, 86)
+        await ctx.tick().repeat(EARLY_AFTER - 1)
+        early = plain(ctx.get(dut.early))
+        assert (early["high"], early["low"], early["identification"], early["length"]) == (0, 1000, 7, 86)
 
     simulate(dut, bench, reset=reset)
+
+
+def test_a_crc_is_taken_in_the_clock_of_its_frames_sum():
+    g = geometry(64, features=ALL)
+    plain_one, with_crc = entry(g, 60, cut=0, first=1, last=1), entry(g, 60, cut=0, first=1, last=1, csum=1, crc=1)
+    run(g, [(unit, {}) for unit in (plain_one, with_crc, plain_one, with_crc, with_crc)], [0] * 5)

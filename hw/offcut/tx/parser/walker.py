@@ -230,7 +230,8 @@ class Walker(wiring.Component):
         walking = Signal()
         m.d.comb += walking.eq(~((state == State.INSERT_TAG) | self.settle.any()))
         m.d.comb += self.i.ready.eq(walking)
-        too_long = word.index[-1] & ((lag != 2) | word.index[0])
+        broken_off = Signal()  # the frame's last word was not whole; the next one will only say so
+        too_long = word.index[-1] & ((lag != 2) | word.index[0]) & ~broken_off
         late = fresh & (wrong_protocol | disabled) & segment
         take = self.i.valid & walking & ~self.bare
         look = Signal()
@@ -246,6 +247,7 @@ class Walker(wiring.Component):
                 m.d.comb += [fail.eq(1), drop.eq(Drop.HEADER_TOO_LONG)]
             with m.Elif(~whole):
                 m.d.comb += [fail.eq(word.end), drop.eq(Mux(word.fault != 0, word.fault, Drop.TRUNCATED))]
+                m.d.sync += broken_off.eq(~word.end)
             with m.Elif(wrong | off):
                 m.d.comb += [fail.eq(1), drop.eq(Mux(wrong, Drop.BAD_HEADER, Drop.DISABLED))]
             with m.Elif(word.end & ~ends):
@@ -628,7 +630,7 @@ class Walker(wiring.Component):
             with m.Case(State.SETTLE_3):
                 goto(State.ETHERNET)
                 m.d.comb += [self.settle[2].eq(1), self.flush.eq(1)]
-                m.d.sync += [at.eq(0), out.eq(0), lag.eq(0), fresh.eq(0)]
+                m.d.sync += [at.eq(0), out.eq(0), lag.eq(0), fresh.eq(0), broken_off.eq(0)]
                 m.d.sync += facts.eq(0)
 
         if g.ufo:
