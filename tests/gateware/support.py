@@ -112,10 +112,9 @@ def sender(stream, payloads, *, dice=None, pauses=0.0):
                 await ctx.tick()
             ctx.set(stream.payload, payload)
             ctx.set(stream.valid, 1)
-            if always_ready(stream):
-                await ctx.tick()
-            else:
-                await ctx.tick().until(stream.ready)
+            ready = False
+            while not ready:
+                _, _, ready = await ctx.tick().sample(stream.ready)
             ctx.set(stream.valid, 0)
 
     return bench

@@ -4,58 +4,66 @@ import pytest
 from amaranth.hdl import Signal
 from support import geometry, plain, pulse, sender, simulate
 
+from offcut.config import FEATURES
+from offcut.tx.header_patcher import EARLY, LATE
 from offcut.tx.joiner import Joiner
 from offcut.tx.layouts import Field
 
-FIELDS_AFTER, CHECKSUMS_AFTER = 2, 4  # clocks from `begin` to the patcher's answers
+EARLY_AFTER, LATE_AFTER = 2, 4  # clocks from `begin` to the patcher's answers, and to the CRC
 PAYLOAD_AFTER = 2  # from `payload_take` to the buffer's
 WIDTHS = [32, 64, 512]
+ALL = frozenset(FEATURES)
+TAGGED = 16  # bytes of the header of a frame that is not cut
 
 
 class Unit:
-    """One entry, with what the header RAM, the buffer and the patcher will say of it."""
+    """One entry, with what the header RAM, the buffers and the patcher will say of it."""
 
-    def __init__(self, g, dice, *, cut, first=1, last=1, void=0, slot=0, length=None):
+    def __init__(self, g, dice, *, cut=0, headed=None, void=0, slot=0, length=None, release=1, side=0):
         self.g = g
         size = g.bus_bytes
-        self.header_len = dice.choice([54, 58, 66, 78]) if cut else 0
-        self.payload = dice.randbytes(length or dice.choice([1, 2, size, dice.randint(1, 4 * size)]))
+        headed = cut if headed is None else headed
+        self.header_len = dice.randrange(34, 202, 2) if cut else TAGGED * headed
+        least = 0 if headed else 1
+        self.payload = dice.randbytes(dice.choice([least, 1, 2, size, dice.randint(1, 4 * size)]) if length is None else length)
         self.length = self.header_len + len(self.payload)
         row, lane = divmod(self.length - 1, size)
-        tagged = dice.getrandbits(1)
-        self.csum = dice.getrandbits(16)  # as it stands on the wire
-        start = dice.choice([14, 34, 35, 0, 1]) if not cut else 34
-        self.csum_at = 50 if cut else dice.randrange(max(1, self.length - 1))
-        swap = (self.csum_at - start) % 2
-        has_csum = dice.getrandbits(1) if self.length > 1 else 0
-        has_ip = int(not cut and self.length > 30 and dice.getrandbits(1))
-        if has_ip and abs(self.csum_at - 26) < 6:
-            has_csum = 0
+        self.csum_at = self.ip_at = None
+        crc = int(g.sctp and not cut and dice.random() < 0.3)
+        field = 4 if crc else 2
+        if len(self.payload) >= field and dice.getrandbits(1):
+            self.csum_at = self.header_len + dice.randrange(len(self.payload) - field + 1)
+        crc &= self.csum_at is not None
+        if not cut and len(self.payload) > 2 and dice.getrandbits(1):
+            at = self.header_len + dice.randrange(0, len(self.payload) - 1, 2)
+            self.ip_at = at if self.csum_at is None or abs(at - self.csum_at) >= field else None
+        # A sum is made where the bytes stand: one that begins at an odd place comes the other way round, but where a header is patched.
+        self.csum_swap = dice.getrandbits(1)
+        self.early = {field.name.lower(): dice.getrandbits(16) for field in EARLY if field in g.fields}
+        self.late = {field.name.lower(): dice.getrandbits(16) for field in LATE if field in (*g.fields, Field.IP_CSUM, Field.CSUM)}
+        self.crc = dice.getrandbits(32)
+        self.user = dice.getrandbits(g.config.user_width) if g.config.user_width else 0
         self.entry = {
             "single": int(row == 0),
             "void": void,
             "cut": cut,
+            "headed": headed,
             "slot": slot,
-            "first": first,
-            "last": last,
+            "first": dice.getrandbits(1),
+            "last": dice.getrandbits(1),
+            "release": release,
             "header_len": self.header_len,
             "last_row": row,
             "last_lane": lane,
-            "csum": has_csum,
-            "csum_low": self.csum_at + 1,
-            "csum_swap": swap,
-            "ip": has_ip,
-            "ip_tagged": tagged,
+            "csum": int(self.csum_at is not None),
+            "csum_low": dice.getrandbits(17) if self.csum_at is None else self.csum_at + 1,
+            "csum_swap": self.csum_swap,
+            "ip": int(self.ip_at is not None),
+            "ip_low": dice.getrandbits(8) | 1 if self.ip_at is None else self.ip_at + 1,
         }
-        # Summed where the bytes stand, so a sum from an odd place on comes the other way round.
-        summed = self.csum if start % 2 == 0 else int.from_bytes(self.csum.to_bytes(2, "little"), "big")
-        self.fields = {
-            "total_length": dice.getrandbits(16),
-            "identification": dice.getrandbits(16),
-            "seq": dice.getrandbits(32),
-            "flags": dice.getrandbits(16),
-        }
-        self.checksums = {"ip_csum": dice.getrandbits(16), "csum": summed}
+        self.entry |= {"side": side} if g.first_last else {}
+        self.entry |= {"crc": crc} if g.sctp else {}
+        self.entry |= {"user": self.user} if g.config.user_width else {}
 
     def words(self):
         """The buffer's: payload in the lanes in which it leaves, zeroes around it."""
@@ -66,48 +74,43 @@ class Unit:
     def frame(self, header, tags):
         """The frame that must leave."""
         out = bytearray(header[: self.header_len] + self.payload)
-        whole = self.entry["first"] and self.entry["last"]
-        patched = self.entry["cut"] and not whole
-        if patched:
-            seq = self.fields["seq"].to_bytes(4, "big")
-            even = {Field.TOTAL_LENGTH: self.fields["total_length"].to_bytes(2, "big"), Field.SEQUENCE_LOW: seq[2:]}
-            odd = {
-                Field.IDENTIFICATION: self.fields["identification"].to_bytes(2, "big"),
-                Field.SEQUENCE_HIGH: seq[:2],
-                Field.FLAGS: self.fields["flags"].to_bytes(2, "big"),
-            }
-            for halfword in range(self.header_len // 2):
-                at = 2 * halfword
-                out[at : at + 2] = (odd if halfword % 2 else even).get(tags[halfword], out[at : at + 2])
-        if patched or self.entry["ip"]:
-            at = 28 if self.entry["ip_tagged"] else 24
-            out[at : at + 2] = self.checksums["ip_csum"].to_bytes(2, "big")
-        if patched or self.entry["csum"]:
-            out[self.csum_at : self.csum_at + 2] = self.csum.to_bytes(2, "big")
+        if self.entry["cut"]:
+            values = self.early | self.late
+            for halfword, tag in enumerate(tags[: self.header_len // 2]):
+                if tag:
+                    out[2 * halfword : 2 * halfword + 2] = values[self.g.fields[tag].name.lower()].to_bytes(2, "big")
+        if self.ip_at is not None:
+            out[self.ip_at : self.ip_at + 2] = self.late["ip_csum"].to_bytes(2, "big")
+        if self.csum_at is not None and self.entry.get("crc"):
+            out[self.csum_at : self.csum_at + 4] = self.crc.to_bytes(4, "little")
+        elif self.csum_at is not None:
+            # In memory order the swapped sum of an odd place is what it would have been from an even one.
+            swapped = (self.csum_at + (self.csum_swap and not self.entry["cut"])) % 2
+            out[self.csum_at : self.csum_at + 2] = self.late["csum"].to_bytes(2, "little" if swapped else "big")
         return bytes(out)
 
 
 class Neighbours:
-    """The header RAM, the buffer and the patcher, clock by clock."""
+    """The header RAM, the buffers and the patcher, clock by clock."""
 
     def __init__(self, dut, g, dice, units):
-        self.dut, self.dice, self.units = dut, dice, units
+        self.dut, self.dice, self.units, self.sides = dut, dice, units, len(g.side_banks) * g.first_last
         self.headers = [dice.randbytes(g.header_bytes) for _ in range(g.slots)]
-        self.tags = [
-            [dice.choice([0, 0, 0, 1, 2, 3] if at % 2 else [0, 0, 1, 2]) for at in range(g.header_bytes // 2)] for _ in range(g.slots)
-        ]
+        self.tags = [[dice.choice([0, dice.randrange(len(g.fields))]) for _ in range(g.header_bytes // 2)] for _ in range(g.slots)]
         size, halfwords = g.bus_bytes, g.width // 16
         self.rows = [
             [
                 (
                     int.from_bytes(header[at : at + size], "little"),
-                    sum(tag << 2 * lane for lane, tag in enumerate(tags[at // 2 :][:halfwords])),
+                    tags[at // 2 :][:halfwords],
                 )
                 for at in range(0, g.header_bytes, size)
             ]
             for header, tags in zip(self.headers, self.tags, strict=True)
         ]
-        self.buffer = [word for unit in units if not unit.entry["void"] for word in unit.words()]
+        leaving = [unit for unit in units if not unit.entry["void"]]
+        self.buffer = [word for unit in leaving if not unit.entry.get("side") for word in unit.words()]
+        self.beside = [word for unit in leaving if unit.entry.get("side") for word in unit.words()]
         self.released = 0
 
     def expected(self):
@@ -122,25 +125,27 @@ class Neighbours:
         begun = iter([unit for unit in self.units if not unit.entry["void"]])
         clock = 0
         while not done:
-            questions = (dut.begin, dut.header_take, dut.header_slot, dut.header_row, dut.payload_take, dut.released)
-            _, _, begin, header_take, slot, row, payload_take, released = await ctx.tick().sample(*questions)
+            questions = (dut.begin, dut.header_take, dut.header_slot, dut.header_row, dut.payload_take, dut.side_take, dut.released)
+            _, _, begin, header_take, slot, row, payload_take, side_take, released = await ctx.tick().sample(*questions)
             clock += 1
             self.released += released
             if header_take:
                 data, tags = self.rows[slot][row % len(self.rows[slot])]
                 ctx.set(dut.header, data)
                 ctx.set(dut.fields, tags)
-            banks = len(dut.payload)
+            assert not (payload_take and side_take)
+            banks = len(dut.payload) - self.sides
             word = {self.dice.randrange(banks): self.buffer.pop(0)} if payload_take else {}
-            later.setdefault(clock + PAYLOAD_AFTER - 1, []).append({"payload": [word.get(bank, 0) for bank in range(banks)]})
+            word |= {banks + self.dice.randrange(self.sides): self.beside.pop(0)} if side_take else {}
+            later.setdefault(clock + PAYLOAD_AFTER - 1, []).append({"payload": [word.get(bank, 0) for bank in range(len(dut.payload))]})
             if begin:
                 unit = next(begun)
-                later.setdefault(clock + FIELDS_AFTER - 1, []).append(unit.fields)
-                later.setdefault(clock + CHECKSUMS_AFTER - 1, []).append(unit.checksums)
+                later.setdefault(clock + EARLY_AFTER - 1, []).append({"early": unit.early})
+                later.setdefault(clock + LATE_AFTER - 1, []).append({"late": unit.late, "crc": unit.crc})
             for values in later.pop(clock, []):
                 for name, value in values.items():
                     ctx.set(getattr(dut, name), value)
-        assert not self.buffer
+        assert not self.buffer and not self.beside
 
 
 def run(g, dice, units, *, pauses=0.0, stalls=0.0):
@@ -189,30 +194,76 @@ def frames_of(g, beats):
 
 
 def random_units(dice, g, count):
-    """Frames that are not cut, frames in segments, frames in one, and void entries."""
+    """Frames that are not cut, with and without a tag put in, frames in segments or fragments, and void entries."""
     units = []
     while len(units) < count:
         kind, slot = dice.randrange(4), dice.randrange(g.slots)
         if kind < 2:
-            units.append(Unit(g, dice, cut=0))
-        elif kind == 2:
-            units.append(Unit(g, dice, cut=1, slot=slot))
+            units.append(Unit(g, dice, headed=kind, slot=slot))
         else:
-            segments = dice.randint(2, 4)
-            units += [Unit(g, dice, cut=1, slot=slot, first=int(n == 0), last=int(n == segments - 1)) for n in range(segments)]
+            segments = dice.randint(1, 4)
+            side = int(g.first_last and kind == 3)
+            for number in range(segments):
+                final = number == segments - 1
+                units.append(Unit(g, dice, cut=1, slot=slot, release=int(final), side=side * final))
             if dice.random() < 0.3:
-                units.append(Unit(g, dice, cut=1, slot=slot, first=0, void=1))
+                units.append(Unit(g, dice, cut=1, slot=slot, void=1))
     return units
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("pauses, stalls", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.5), (0.4, 0.4)])
 def test_frames_leave_with_their_fields_and_checksums_in_place(dice, width, pauses, stalls):
+    """Every field by its tag at any halfword, checksums at any byte, payload from either buffer."""
     g = geometry(width)
     units = random_units(dice, g, 60)
     beats, _, neighbours = run(g, dice, units, pauses=pauses, stalls=stalls)
     assert frames_of(g, beats) == neighbours.expected()
-    assert neighbours.released == sum(unit.entry["cut"] and unit.entry["last"] for unit in units)
+    assert neighbours.released == sum(unit.entry["headed"] and unit.entry["release"] for unit in units)
+
+
+CONFIGURATIONS = {
+    # name: settings of the engine
+    "everything": {"features": ALL, "user_width": 0},
+    "user bits": {"user_width": 5},
+    "the first fragment first": {"ufo_order": "first"},
+    "TCP alone": {"features": frozenset({"tx-checksum-ip-generic", "tx-tcp-segmentation"})},
+    "checksums alone": {"features": frozenset({"tx-checksum-ip-generic"})},
+    "checksums and tags": {"features": frozenset({"tx-checksum-ip-generic", "tx-vlan-offload"})},
+}
+
+
+@pytest.mark.parametrize("width", [32, 128])
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_engine_puts_in_what_it_was_built_for(dice, name, width):
+    """User bits stand beside every beat of their frame."""
+    g = geometry(width, **CONFIGURATIONS[name])
+    units = random_units(dice, g, 40)
+    if not g.segments:
+        units = [Unit(g, dice, headed=int(g.vlan and dice.getrandbits(1))) for _ in range(40)]
+    beats, _, neighbours = run(g, dice, units, pauses=0.2, stalls=0.2)
+    assert frames_of(g, beats) == neighbours.expected()
+    users = [unit.user for unit in units if not unit.entry["void"]]
+    for beat in beats:
+        assert beat.get("user", 0) == users[0]
+        if beat["last"]:
+            users.pop(0)
+
+
+@pytest.mark.parametrize("width", [32, 64, 128])
+@pytest.mark.parametrize("crc", [0, 1])
+def test_a_checksum_may_stand_at_any_byte_of_a_frame(dice, width, crc):
+    """Its bytes may be in two rows; from an even place or an odd one on, it comes the one way or the other."""
+    g = geometry(width, features=ALL)
+    units = []
+    for at in range(2 * g.bus_bytes + 1):
+        for swap in (0, 1):
+            unit = Unit(g, dice, length=3 * g.bus_bytes + 5)
+            unit.csum_at, unit.ip_at, unit.csum_swap = at, None, swap
+            unit.entry |= {"csum": 1, "csum_low": at + 1, "csum_swap": swap, "ip": 0, "crc": crc}
+            units.append(unit)
+    beats, _, neighbours = run(g, dice, units)
+    assert frames_of(g, beats) == neighbours.expected()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -225,14 +276,14 @@ def test_there_is_a_beat_in_every_clock(dice, width):
 
 def test_frames_of_one_beat_leave_one_a_clock(dice):
     g = geometry(512)
-    units = [Unit(g, dice, cut=0, length=60) for _ in range(60)]
+    units = [Unit(g, dice, length=60) for _ in range(60)]
     beats, clocks, _ = run(g, dice, units)
     assert len(beats) == 60 and clocks[-1] - clocks[0] == 59
 
 
 def test_an_entry_that_is_void_takes_one_clock_and_frees_its_slot(dice):
     g = geometry(64)
-    units = [Unit(g, dice, cut=1, void=1, slot=n % 4) for n in range(12)] + [Unit(g, dice, cut=0)]
+    units = [Unit(g, dice, cut=1, void=1, slot=n % 4) for n in range(12)] + [Unit(g, dice)]
     beats, _, neighbours = run(g, dice, units)
     assert len(frames_of(g, beats)) == 1
     assert neighbours.released == 12
@@ -241,8 +292,8 @@ def test_an_entry_that_is_void_takes_one_clock_and_frees_its_slot(dice):
 def test_after_a_reset_in_mid_frame_nothing_of_it_is_left(dice):
     g = geometry(64)
     dut, reset, beats = Joiner(g), Signal(), []
-    old, new = Unit(g, dice, cut=0, length=200), Unit(g, dice, cut=0, length=5)
-    new.entry["csum"] = 0
+    old, new = Unit(g, dice, length=200), Unit(g, dice, length=5)
+    new.entry |= {"csum": 0, "ip": 0}
 
     async def bench(ctx):
         await ctx.tick().repeat(4)
