@@ -89,7 +89,7 @@ def convert(component: wiring.Component, *, name: str, header: Sequence[str] = (
     body = text.split("*/\n", 1)[1].strip()
     order = ["clk", "rst", *(".".join(path) for path, _, _ in component.signature.flatten(component))]
     body = re.sub(rf"^module {name}\((.*?)\);", lambda match: _port_list(name, match[1], order), body, count=1, flags=re.S)
-    body = _POWER_UP.sub(_power_up_loop, body)
+    body = _NO_BITS.sub("", _POWER_UP.sub(_power_up_loop, body))
     lines = [*(f"// {line}".rstrip() for line in header), ""] if header else []
     lines += ["/* verilator lint_save */"]
     lines += [f"/* verilator lint_off {warning} */ // {why}" for warning, why in LINT_OFF.items()]
@@ -100,6 +100,9 @@ def _port_list(name: str, names: str, order: list[str]) -> str:
     listed = sorted((port.strip() for port in names.split(",")), key=order.index)
     return f"module {name}({', '.join(listed)});"
 
+
+_NO_BITS = re.compile(r"^  (?:wire|reg) \[-1:0\] .*;\n", flags=re.M)
+"""Declarations of signals without bits, as a feature that is not built in leaves them: nothing reads them, and Verilog would take them for two bits."""
 
 _POWER_UP = re.compile(
     r"^  initial begin\n    (\S+ ?)\[0\] = (\S+);\n(?:    \S+ ?\[\d+\] = \2;\n)*    \S+ ?\[(\d+)\] = \2;\n  end$", flags=re.M

@@ -72,7 +72,7 @@ class Bench:
 
     def _fresh_answers(self):
         """Since a reset: the identifications of IPv6 fragments begin anew."""
-        engine = {name: value for name, value in settings().items() if name in ("mtu_max", "ufo_order", "frag_seed")}
+        engine = {name: value for name, value in settings().items() if name in ("mtu_max", "ufo_order", "ufo_buffer", "frag_seed")}
         return self._expect or Answers(**engine)
 
     def pause(self, *, idle="never", backpressure="never"):

@@ -116,3 +116,14 @@ def test_a_switch_out_of_range_is_refused_with_one_line(offcut, capture, tmp_pat
     assert outcome.status == 1 and outcome.out == "" and outcome.err.count("\n") == 1
     assert all(word in outcome.err for word in words)
     assert not (tmp_path / "out.pcap").exists()
+
+
+def test_a_datagram_that_outgrows_the_buffer_of_an_engine_is_dropped_by_both(offcut, pcap, tmp_path):
+    """Where the fragment with the checksum leaves first, all of them wait in the buffer, however little of each of its words they fill."""
+    frame = bytes(ETHERNET / IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=4000, dport=53) / bytes(60000))
+    asked = VirtioNetHdr(flags=1, gso_type=3, gso_size=8, csum_start=34, csum_offset=6)
+    switches = ["--vnet-hdr", "--ufo-order", "first", "--width", 512, "--json"]
+    for engine, dropped in (["model"], {}), (["rtl", "--check"], {"too_big": 1}):
+        outcome = offcut("segment", *switches, pcap([((1, 0), asked.pack() + frame)]), "-o", tmp_path / "out.pcap", "--engine", *engine)
+        assert outcome.status == 0 and json.loads(outcome.out)["dropped"] == dropped
+        assert ("--ufo-order last" in outcome.err) == bool(dropped)

@@ -4,6 +4,7 @@ import functools
 
 import pytest
 
+from bench.harness import ufo_buffer
 from bench.simulate import have_icarus, run, without_power_up
 from offcut.config import WIDTHS, Config
 from offcut.verilog import TOP, generate
@@ -37,7 +38,8 @@ def engine(width):
 
 def chosen(width, seed, **others):
     """The settings of a run on :func:`engine`."""
-    return {"seed": seed, "ufo_order": OPTIONS[width].get("ufo_order", "last"), "frag_seed": seed & 0xFFFF_FFFF, **others}
+    config = Config(width=width, **OPTIONS[width])
+    return {"seed": seed, "ufo_order": config.ufo_order, "ufo_buffer": ufo_buffer(config), "frag_seed": seed & 0xFFFF_FFFF, **others}
 
 
 needs_icarus = pytest.mark.skipif(not have_icarus(), reason="Icarus Verilog is not installed")

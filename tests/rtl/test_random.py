@@ -50,7 +50,13 @@ def drawn(cases):
 def answered(engine, cases, rhythm):
     """The model's answers in a run that begins with the first of the cases."""
     config = engine.config
-    answers = Answers(mtu_max=config.mtu_max, features=config.features, ufo_order=config.ufo_order, ufo_buffer=ufo_buffer(config), frag_seed=rhythm["frag_seed"])
+    answers = Answers(
+        mtu_max=config.mtu_max,
+        features=config.features,
+        ufo_order=config.ufo_order,
+        ufo_buffer=ufo_buffer(config),
+        frag_seed=rhythm["frag_seed"],
+    )
     return list(map(answers, cases))
 
 

@@ -8,6 +8,9 @@ import sys
 from functools import cache
 
 import pytest
+from amaranth import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
 from standin import StandIn
 
 from offcut import __version__, verilog
@@ -106,6 +109,25 @@ def test_lint_speaks_up_where_there_is_something_to_say():
 def test_a_memory_powers_up_by_a_loop_not_by_a_line_a_word():
     text = verilog.convert(StandIn(64), name=verilog.TOP)
     assert "store_word <= 2047" in text and len(text.splitlines()) < 1000
+
+
+class Hollow(wiring.Component):
+    """A signal without bits beside one that has some."""
+
+    def __init__(self):
+        super().__init__({"i": In(1), "o": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        none, some = Signal(0, name="nothing"), Signal(2, name="something")
+        m.d.comb += none.eq(self.i)
+        m.d.sync += [some.eq(some + self.i), self.o.eq(some[1] ^ none)]
+        return m
+
+
+def test_a_signal_without_bits_is_not_declared():
+    text = verilog.convert(Hollow(), name="hollow")
+    assert "something" in text and "nothing" not in text and "-1:" not in text
 
 
 def test_a_module_that_is_not_there_has_no_ports():

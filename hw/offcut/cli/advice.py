@@ -40,6 +40,8 @@ def advice(report: Report, inputs: Inputs, config: Config, header_bytes: int, li
 
 
 def _too_big(inputs: Inputs, config: Config) -> str:
+    if not inputs.auto:
+        return "the fragments of a datagram do not fit the buffer in which they wait for each other; with --ufo-order last only one waits"
     needed = ["tx-tcp-segmentation", "tx-tcp6-segmentation", "tx-udp-segmentation" if inputs.uso_size else "tx-udp-fragmentation"]
     missing = [name for name in needed if not config.has(name) or name in inputs.disable]
     hints = [f"{', '.join(missing)} would cut more"] if missing else []

@@ -51,15 +51,23 @@ class Engine(Protocol):
     """Cuts runs of frames, each as after a reset.
 
     The number of the run is the seed of IPv6 fragments' identifications: within a run they differ, and so do they from run to run.
+
+    Attributes
+    ----------
+    ufo_buffer : tuple of int, or None
+        Bytes a word, and as many words as no datagram may fill whose fragments wait for each other; None for no such limit.
     """
+
+    ufo_buffer: tuple[int, int] | None
 
     def run(self, requests: Sequence[Request], progress: Progress) -> Result: ...
 
 
 class Model:
-    """The golden model."""
+    """The golden model. With the ``ufo_buffer`` of an engine it drops what outgrows that."""
 
-    def __init__(self, config: Config, inputs: Inputs) -> None:
+    def __init__(self, config: Config, inputs: Inputs, ufo_buffer: tuple[int, int] | None = None) -> None:
+        self.ufo_buffer = ufo_buffer
         self._options = Options(
             auto=inputs.auto,
             mtu=inputs.mtu,
@@ -69,6 +77,7 @@ class Model:
             id_mode=inputs.id_mode,
             uso_size=inputs.uso_size,
             ufo_order=config.ufo_order,
+            ufo_buffer=ufo_buffer,
             vlan_tci=inputs.vlan_tci,
         )
         self._runs = 0
@@ -107,6 +116,7 @@ class Rtl:
             self._engine = rtl.Engine(config)
         except rtl.BuildError as error:
             raise CommandError(f"the gateware cannot be compiled: {error}") from None
+        self.ufo_buffer = self._engine.ufo_buffer
 
     def run(self, requests: Sequence[Request], progress: Progress) -> Result:
         inputs = self._inputs

@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
         records = read_capture(source, name, ethernet=not args.vnet_hdr)
         first = next(records, None)  # a wrong file is found before an engine is built for it
         engine = ENGINES[args.engine](config, told)
-        model = Model(config, told)
+        model = Model(config, told, engine.ufo_buffer)
         report = Report(args.engine, config.width if args.engine == "rtl" else None)
         likelier = None
         most = _Most()

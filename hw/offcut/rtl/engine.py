@@ -166,6 +166,14 @@ class Engine:
         self._stats = [name for name in ports if name.startswith("stat_")]
         self._library = _bind(shared_library(text, directory=build_dir, trace=trace))
 
+    @property
+    def ufo_buffer(self) -> tuple[int, int] | None:
+        """:attr:`offcut_model.Options.ufo_buffer` of the engine: None unless its fragments wait for each other."""
+        from offcut.tx.layouts import Geometry  # only here: a stand-in needs no gateware
+
+        geometry = Geometry(self.config)
+        return (geometry.bus_bytes, geometry.datagram_words) if geometry.runs else None
+
     def run(
         self,
         requests: Iterable[Request],
