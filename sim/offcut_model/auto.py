@@ -154,7 +154,7 @@ def _cut_udp(reader: Reader, packet: _Packet, options: Options) -> Cut | None:
         pseudo = None if has_no_checksum else from_addresses(frame, *walked.layers)
         return cut_payload(frame, walked, options.uso_size, options, pseudo=pseudo, end=end)
     size = (options.mtu - (l4 - l3)) // _FRAGMENT_UNIT * _FRAGMENT_UNIT
-    may_fragment = packet.version == 4 and not Ipv4.FLAGS_FRAGMENT.of(frame, l3) & Ipv4.DONT_FRAGMENT
+    may_fragment = packet.version == 4 and Ipv4.FLAGS_FRAGMENT.of(frame, l3) == 0
     if not options.has(UFO) or not may_fragment or size < _FRAGMENT_UNIT:
         return None
     return cut_datagram(frame, walked, size, options, length=None if has_no_checksum else end - l4, end=end)

@@ -103,7 +103,6 @@ class Ipv4:
     CHECKSUM = Field(10, 2)
     ADDRESSES = Field(12, 8)
 
-    DONT_FRAGMENT = 0x4000
     MORE_FRAGMENTS = 0x2000
     IS_FRAGMENT = 0x3FFF
     """The bits of FLAGS_FRAGMENT that are 0 in a packet that is no fragment: MF and the offset."""

@@ -161,7 +161,18 @@ class OffcutTx(wiring.Component):
             payload_sum.word.eq(word.payload.summed),
             payload_sum.base.eq(word.payload.plan.base),
         ]
-        entry_valid, entry = gate.entry.valid, gate.entry.payload
+        entry = Signal.like(segments.i.payload, name="entry")
+        if g.runs:
+            made = gate.entry.payload
+            m.d.comb += [
+                *(entry[name].eq(made[name]) for name in RUN_FIELDS),
+                *(entry[name].eq(getattr(gate, name)) for name in ("count", "full_row", "full_lane")),
+                *(entry.rest[name].eq(made[name]) for name in kept),
+                entry.rest.run.eq(gate.count != 0),
+            ]
+        else:
+            m.d.comb += entry.eq(gate.entry.payload)
+        entry_valid = gate.entry.valid
         if g.sctp:
             m.submodules.crc = crc = Crc32c(g)
             m.d.comb += [
@@ -180,18 +191,14 @@ class OffcutTx(wiring.Component):
                 valid_later, later = Signal(name=f"entry_valid_{clock}"), Signal.like(entry, name=f"entry_{clock}")
                 m.d.sync += [valid_later.eq(entry_valid), later.eq(entry)]
                 entry_valid, entry = valid_later, later
-        m.d.comb += segments.i.valid.eq(entry_valid)
+        m.d.comb += [segments.i.valid.eq(entry_valid), segments.i.payload.eq(entry)]
         entries = joiner.entries
         if g.runs:
             # What stands in an entry for one fragment alone: the sum with the first, the header's release with the last.
             m.submodules.runs = runs = Runs(g, rest)
-            run, one = segments.i.payload, runs.o.payload
+            one = runs.o.payload
             wiring.connect(m, segments.o, runs.i)
             m.d.comb += [
-                *(run[name].eq(entry[name]) for name in RUN_FIELDS),
-                *(run[name].eq(getattr(gate, name)) for name in ("count", "full_row", "full_lane")),
-                *(run.rest[name].eq(entry[name]) for name in kept),
-                run.rest.run.eq(gate.count != 0),
                 entries.valid.eq(runs.o.valid),
                 runs.o.ready.eq(entries.ready),
                 *(entries.payload[name].eq(one[name]) for name in (*RUN_FIELDS, "single")),
@@ -202,7 +209,6 @@ class OffcutTx(wiring.Component):
             with m.If(one.rest.run & ~one.last):
                 m.d.comb += entries.payload.release.eq(0)
         else:
-            m.d.comb += segments.i.payload.eq(entry)
             wiring.connect(m, segments.o, entries)
         if g.first_last:
             m.d.comb += [
