@@ -3,7 +3,7 @@
 from functools import reduce
 from operator import or_
 
-from amaranth import Mux, Signal
+from amaranth import Cat, Mux, Signal
 
 from .bench import Bench
 
@@ -77,35 +77,75 @@ def payload_buffer_bench(buffer, *, late, invariants=True):
     return bench
 
 
-def gate_bench(gate):
+def gate_bench(gate, *, beside):
     """A unit leaves whole or not at all, and nothing of a frame behind the word that spoils it.
 
-    Assumed: the last word of a frame is the last one of a unit, and a word that spoils its frame says why.
+    Assumed: what the slicer and the aligner promise. A frame keeps its plan; its last word is the last one of a unit; a word that spoils it says why;
+    the fragments of a datagram, which has a header, are followed by one closing step, with which the datagram ends.
+
+    Parameters
+    ----------
+    gate : Gate
+    beside : bool
+        A datagram's first fragment is held in the buffer beside. Otherwise all of them are one unit.
     """
     bench = Bench(gate)
     m, word, entry = bench.m, gate.i.payload, gate.entry
+    ufo, closing = word.plan.ufo, word.closing
+    committed = gate.commit | (gate.side_commit if beside else 0)
     leaves = entry.valid & ~entry.p.void
     ends = gate.i.valid & word.frame_last
-    bench.assume(~ends | word.last)
-    bench.assume(~word.spoils | (word.drop != 0))
 
-    # Whether this frame has been spoilt before this word.
-    spoilt = Signal()
+    # What the words before this one were.
+    going_on, closed = Signal(), Signal()
+    plan = Signal(3)
+    here = Cat(ufo, word.plan.cut, word.plan.headed)
     with m.If(gate.i.valid):
-        m.d.sync += spoilt.eq(~word.frame_last & (spoilt | gate.discard))
+        m.d.sync += [going_on.eq(~word.frame_last), closed.eq(closing | (closed & word.behind)), plan.eq(here)]
+    bench.assume(~word.frame_last | word.last)
+    bench.assume(~word.spoils | (word.drop != 0))
+    bench.assume(~going_on | (here == plan))
+    bench.assume(~ufo | (word.plan.headed & word.plan.cut))
+    bench.assume(~closing | (ufo & word.last & word.frame_last & ~word.write & ~word.spoils & ~word.behind))
+    bench.assume(~(ufo & word.frame_last) | closing | word.behind)
+    bench.assume(~word.behind | (~going_on & word.frame_last & ~word.write & word.spoils & (~ufo | closed)))
 
-    bench.claim(~(gate.commit & gate.discard), "a unit is committed or discarded, never both")
-    bench.claim(~(gate.write | gate.commit | gate.discard | gate.drop.valid) | gate.i.valid, "nothing happens between words")
-    bench.claim(leaves == bench.past(gate.commit), "a unit has an entry if and only if it is committed")
-    bench.claim(gate.summed == gate.commit, "it has a sum if and only if it is committed")
-    bench.claim(~gate.commit | word.last, "a unit is committed with its last word")
-    bench.claim(~gate.i.valid | gate.discard | (gate.write == word.write), "every word of a good unit is written")
-    bench.claim(~spoilt | ~(gate.write | gate.commit), "nothing of a frame leaves behind the word that spoilt it")
+    # Whether this frame has been spoilt before this word, and whether that has been told.
+    spoilt, told = Signal(), Signal()
+    with m.If(gate.i.valid):
+        m.d.sync += [spoilt.eq(~word.frame_last & (spoilt | gate.discard)), told.eq(gate.drop.valid)]
+
+    bench.claim(~(committed & gate.discard), "a unit is committed or discarded, never both")
+    happens = gate.write | gate.side_write | committed | gate.discard | gate.push | gate.drop.valid
+    bench.claim(~happens | gate.i.valid, "nothing happens between words")
+    bench.claim(leaves == bench.past(committed), "a unit has an entry if and only if it is committed")
+    bench.claim(bench.past(gate.push) == (leaves & entry.p.summed), "it has a sum if and only if its entry says so")
+    bench.claim(bench.past(gate.push & ~ufo) == bench.past(committed & ~ufo), "every unit has a sum, but for fragments")
+    bench.claim(~bench.past(gate.push & ufo) | bench.past(closing), "and that of a datagram comes when it is whole")
+    bench.claim(~committed | word.last, "a unit is committed with its last word")
+    bench.claim(~gate.i.valid | gate.discard | ((gate.write | gate.side_write) == word.write), "every word of a good unit is written")
+    bench.claim(~(gate.write & gate.side_write), "and into one buffer")
+    if beside:
+        bench.claim(
+            gate.side_write == (gate.i.valid & ~gate.discard & word.write & ufo & word.segment_first), "a first fragment is held beside"
+        )
+        bench.claim(~(gate.commit & ufo) | ~(word.segment_first | closing), "and there alone")
+        bench.claim(~gate.side_commit | closing, "and committed with the closing step")
+        bench.claim(bench.past(gate.side_commit) == (leaves & entry.p.side), "and its entry says so")
+    else:
+        bench.claim(~gate.side_write, "nothing is held beside")
+        bench.claim(~(ufo & gate.commit) | closing, "a datagram is committed with the closing step")
+        bench.claim(~entry.valid | leaves | (gate.count == 0), "nothing is repeated of what does not leave")
+    bench.claim(~spoilt | ~(gate.write | gate.side_write | committed), "nothing of a frame leaves behind the word that spoilt it")
     bench.claim(~(spoilt & gate.i.valid) | gate.discard, "a frame stays spoilt to its end")
-    bench.claim(gate.drop.valid == (ends & (spoilt | gate.discard)), "a spoilt frame is told once, at its end")
-    bench.claim(~gate.drop.valid | (gate.drop.payload != 0), "a drop has a reason")
-    slot_done = gate.i.valid & word.frame_last & word.plan.cut & ~word.behind
     bench.claim(
-        ~bench.past(slot_done) | (entry.valid & entry.p.last), "a header slot is given back with its frame's last word, good or not"
+        gate.drop.valid == (ends & (spoilt | gate.discard) & ~(word.behind & told)),
+        "a spoilt frame is told once, at its end",
+    )
+    bench.claim(~gate.drop.valid | (gate.drop.payload != 0), "a drop has a reason")
+    slot_done = gate.i.valid & word.frame_last & word.plan.headed & ~word.behind
+    bench.claim(
+        bench.past(slot_done) == (entry.valid & entry.p.headed & entry.p.release),
+        "a header slot is given back with its frame's last word, good or not, and never twice",
     )
     return bench
