@@ -619,7 +619,8 @@ class Walker(wiring.Component):
                 m.d.comb += self.settle[1].eq(1)
                 add("ip", facts.identification, 0, ~cutting)
                 with m.If(scratch):
-                    add("l4", Mux(facts.tcp, Protocol.TCP, Protocol.UDP))
+                    # (The longest datagrams end behind byte 65535.)
+                    add("l4", Mux(facts.tcp, Protocol.TCP, Protocol.UDP), Mux(pseudo, facts.end[16:], 0))
                 with m.Elif(facts.tcp):
                     add("l4", Mux(facts.grown, 0xFFFF ^ VLAN_BYTES, 0), Mux(facts.shrunk, JUMBO_BYTES, 0))
                 if g.tunnel_csum:
