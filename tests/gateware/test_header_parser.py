@@ -14,7 +14,7 @@ from offcut.tx.parser import HeaderParser
 from offcut.tx.queue import Queue
 from offcut.tx.rows import RowStore
 
-WIDTHS = [32, 64, 256, 512]
+WIDTHS = [32, 64, 512]
 ALL = frozenset(FEATURES)
 WORD_BYTES = 4
 

@@ -2,6 +2,7 @@
 
 import pytest
 from amaranth.hdl import Signal
+from frames import plan_numbers
 from support import geometry, pulse, row_end, sender, simulate
 
 from offcut.tx.layouts import Drop
@@ -19,46 +20,8 @@ NAMES = (
 """Of a step: all but the plan."""
 
 
-def window(place, size):
-    """The row whose end is the window's, and the shift, for a word whose lane 0 lies at a place in the frame (maybe before it)."""
-    return -(-place // size), (place - 1) % size
-
-
-def step_row(size, header_len, gso_size):
-    """How many rows the window moves from a segment's last word to the next one's first, beyond the carry of the shift."""
-    first, last = header_len // size, (header_len + gso_size - 1) // size
-    moves = set()
-    for place in range(size):
-        rows = window(place + gso_size, size)[0] + first - window(place, size)[0] - last
-        carry = ((place - 1) % size + gso_size % size) // size
-        moves.add(rows - carry)
-    (move,) = moves
-    return {"less": int(move == 1), "more": int(move == -1)}
-
-
-def headed_plan(g, header_end, header_len, **fields):
-    """The plan of a frame whose first ``header_end`` bytes leave as ``header_len``."""
-    size = g.bus_bytes
-    skip, shift = window(header_end - header_len % size, size)
-    return {"headed": 1, "header_len": header_len, "moved": int(header_len != header_end), "skip": skip, "shift": shift} | fields
-
-
 def cut_plan(g, header_end, gso_size, longer=0, **fields):
-    size, header_len = g.bus_bytes, header_end + longer
-    last_row, last_lane = divmod(header_len + gso_size - 1, size)
-    plan = headed_plan(g, header_end, header_len, cut=1)
-    return (
-        plan
-        | {
-            "last_row": last_row,
-            "last_lane": last_lane,
-            "tail": last_lane + plan["shift"] + 1,
-            "single": int(last_row == header_len // size),
-            "step_lane": gso_size % size,
-            "step_row": step_row(size, header_len, gso_size),
-        }
-        | fields
-    )
+    return plan_numbers(g, header_end, header_end + longer, gso_size) | fields
 
 
 class Frame:
@@ -194,7 +157,7 @@ def random_frame(dice, g, *, limits=False):
     if kind < 0.15:
         return Frame(g, dice.randint(1, 6 * size), {"cut": 0})
     if kind < 0.25:
-        return Frame(g, TAG_AT + dice.randint(0, 6 * size), headed_plan(g, TAG_AT, TAGGED), TAG_AT)
+        return Frame(g, TAG_AT + dice.randint(0, 6 * size), plan_numbers(g, TAG_AT, TAGGED), TAG_AT)
     header_end, longer = dice.choice(HEADERS), dice.choice(MOVES)
     gso_size = dice.choice([dice.randint(1, 2 * size), dice.randint(1, 8 * size), size, 1, 2 * size, size - 1, size + 1])
     payload = dice.choice([dice.randint(0, 6 * gso_size), gso_size * dice.randint(1, 4), gso_size + 1])
@@ -251,7 +214,7 @@ def test_a_frame_with_a_tag_put_in_is_one_unit_of_any_length(width):
     """From one that ends with its addresses on."""
     g = geometry(width)
     lengths = range(TAG_AT, TAG_AT + 2 * g.bus_bytes + 1)
-    frames = [Frame(g, length, headed_plan(g, TAG_AT, TAGGED), TAG_AT) for length in lengths]
+    frames = [Frame(g, length, plan_numbers(g, TAG_AT, TAGGED), TAG_AT) for length in lengths]
     steps, _ = run(g, frames)
     check(g, frames, steps)
 
@@ -285,7 +248,7 @@ def test_a_row_that_broke_the_contract_spoils_its_frame_once_and_adds_nothing(di
         header_end, longer, gso_size = dice.choice(HEADERS), dice.choice(MOVES), dice.randint(1, 4 * size)
         rows = -(-header_end // size) + dice.randint(0, 8)
         cut = cut_plan(g, header_end, gso_size, longer, ufo=dice.getrandbits(1))
-        plan, end = dice.choice([({"cut": 0}, 0), (headed_plan(g, TAG_AT, TAGGED), TAG_AT), (cut, header_end), (cut, header_end)])
+        plan, end = dice.choice([({"cut": 0}, 0), (plan_numbers(g, TAG_AT, TAGGED), TAG_AT), (cut, header_end), (cut, header_end)])
         frames.append(Frame(g, rows * size, plan, end, gso_size, fault=Drop.BAD_KEEP, empty=True))
     steps, _ = run(g, frames, dice, pauses=0.1, stalls=0.1)
     for number, frame in enumerate(frames):
