@@ -20,10 +20,10 @@ from .crc32c import Crc32c
 from .gate import Gate
 from .header_patcher import HeaderPatcher
 from .header_ram import HeaderRam
+from .identification import Identification
 from .ingress import Ingress
 from .joiner import Joiner
 from .layouts import Drop, Geometry
-from .identification import Identification
 from .parser import UNDER_WAY, HeaderParser
 from .payload_buffer import PayloadBuffer
 from .payload_sum import PayloadSum

@@ -14,25 +14,28 @@ __all__ = ["Aligner", "word_layout"]
 def word_layout(geometry):
     """One word of a unit, in the lanes in which it leaves. ``summed`` is ``data`` with everything else cleared that counts for no sum."""
     g = geometry
-    return data.StructLayout({
-        "data": g.width,
-        "summed": g.width,
-        "write": 1,
-        "row": g.row_bits,
-        "last_lane": g.lane_bits,
-        "first": 1,
-        "last": 1,
-        "segment_first": 1,
-        "segment_second": 1,
-        "payload_last": 1,
-        "frame_last": 1,
-        "behind": 1,
-        "closing": 1,
-        "spoils": 1,  # its unit, and what follows of its frame
-        "drop": DROP_BITS,  # why
-        "short": 1,  # the frame has ended before plan.end
-        "plan": g.plan,
-    } | ({"begin": 1, "begin_lane": g.lane_bits} if g.sctp else {}))  # the first byte that counts, and in which lane
+    return data.StructLayout(
+        {
+            "data": g.width,
+            "summed": g.width,
+            "write": 1,
+            "row": g.row_bits,
+            "last_lane": g.lane_bits,
+            "first": 1,
+            "last": 1,
+            "segment_first": 1,
+            "segment_second": 1,
+            "payload_last": 1,
+            "frame_last": 1,
+            "behind": 1,
+            "closing": 1,
+            "spoils": 1,  # its unit, and what follows of its frame
+            "drop": DROP_BITS,  # why
+            "short": 1,  # the frame has ended before plan.end
+            "plan": g.plan,
+        }
+        | ({"begin": 1, "begin_lane": g.lane_bits} if g.sctp else {})
+    )  # the first byte that counts, and in which lane
 
 
 class Aligner(wiring.Component):

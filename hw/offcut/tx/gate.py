@@ -9,6 +9,7 @@ from .layouts import DROP_BITS, RUN_BITS, Drop
 
 __all__ = ["Gate"]
 
+
 class Gate(wiring.Component):
     """Commits a unit with its last word, or discards it with the word that spoils it, and then everything to the end of its frame.
 

@@ -30,7 +30,9 @@ LATE = (Field.IP_CSUM, Field.CSUM, Field.INNER_IP_CSUM, Field.TUNNEL_CSUM)
 
 def values_layout(geometry, fields):
     """16 bits for each of those fields that some frame can have."""
-    return data.StructLayout({field.name.lower(): 16 for field in fields if field in geometry.fields or field == Field.IP_CSUM or field == Field.CSUM})
+    return data.StructLayout({
+        field.name.lower(): 16 for field in fields if field in geometry.fields or field == Field.IP_CSUM or field == Field.CSUM
+    })
 
 
 class HeaderPatcher(wiring.Component):
@@ -176,7 +178,10 @@ class HeaderPatcher(wiring.Component):
             # How often the length counts: once for each header in the sum that has it, once for the pseudo-header, less the inner one's.
             once = Mux(tunnel_udp, frame_len, Mux(inner_ipv6, 0, ~frame_len))
             partial("tunnel", once, Mux(tunnel_udp & inner_ipv6, frame_len, 0))
-            tunnel_sum_2, mangle_tunnel_2 = kept(at_begin(record.tunnel_sum, "tunnel_sum"), "tunnel_sum_2"), kept(tunnel_udp, "mangle_tunnel_2")
+            tunnel_sum_2, mangle_tunnel_2 = (
+                kept(at_begin(record.tunnel_sum, "tunnel_sum"), "tunnel_sum_2"),
+                kept(tunnel_udp, "mangle_tunnel_2"),
+            )
         ufo_2 = kept(is_ufo, "ufo_2") if g.ufo else C(0)
 
         # --- Clock 3

@@ -13,6 +13,7 @@ __all__ = ["Joiner"]
 
 IN_FLIGHT = 8
 
+
 class Joiner(wiring.Component):
     """One row a clock, without a gap from unit to unit; 5 clocks from an entry to its first row, then 2 of the output queue.
 
@@ -131,7 +132,8 @@ class Joiner(wiring.Component):
             with m.If(~header_here[lane]):
                 m.d.sync += header_3.word_select(lane, 16).eq(0)
             m.d.sync += late_3[lane].eq(
-                Cat((tags[lane] == g.tag(field)) & (g.tag(field) != 0) for field in late_fields) & header_here[lane].replicate(len(late_fields))
+                Cat((tags[lane] == g.tag(field)) & (g.tag(field) != 0) for field in late_fields)
+                & header_here[lane].replicate(len(late_fields))
             )
         header_4 = Signal(g.width)
         m.d.sync += [header_4.eq(header_3), late_4.eq(late_3)]

@@ -4,7 +4,6 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..layouts import Kind
 from ..ones import fold
 from .verdict import TAG_BYTES, verdict_layout
 

@@ -104,9 +104,7 @@ class Verdict(wiring.Component):
             header_out.eq(longer),
             header_long.eq(longer > g.header_bytes),
             udp_whole.eq(facts.udp_length == l4_bytes),
-            udp_sound.eq(
-                (facts.udp_length >= UDP_BYTES) & (facts.udp_length <= l4_bytes) & (facts.ipv6 | (facts.csum != 0))
-            ),
+            udp_sound.eq((facts.udp_length >= UDP_BYTES) & (facts.udp_length <= l4_bytes) & (facts.ipv6 | (facts.csum != 0))),
             tcp_sound.eq(l4_bytes >= TCP_LEAST_BYTES),
             ip_empty.eq(l4_bytes < 0),
         ]
@@ -155,9 +153,7 @@ class Verdict(wiring.Component):
 
         m.d.comb += [
             self.valid.eq(self.bare | self.settle[2]),
-            self.fragmented.eq(
-                self.settle[2] & segment & by_ufo & facts.ipv6 & (facts.drop == Drop.NONE) & ~header_long & ~blind
-            ),
+            self.fragmented.eq(self.settle[2] & segment & by_ufo & facts.ipv6 & (facts.drop == Drop.NONE) & ~header_long & ~blind),
             verdict.drop.eq(drop),
             verdict.cut.eq(cut),
             headed.eq(cut | (insert & (drop == Drop.NONE))),

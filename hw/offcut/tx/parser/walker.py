@@ -489,9 +489,7 @@ class Walker(wiring.Component):
                     first = number == 0
                     carried, with_checksum = Signal(16), Signal()
                     with m.If(first):
-                        is_ipv4, is_ipv6, is_ethernet = (
-                            low == value for value in (EtherType.IPV4, EtherType.IPV6, EtherType.ETHERNET)
-                        )
+                        is_ipv4, is_ipv6, is_ethernet = (low == value for value in (EtherType.IPV4, EtherType.IPV6, EtherType.ETHERNET))
                         m.d.comb += [
                             wrong.eq(
                                 (high & (0xFFFF ^ (Gre.CHECKSUM | Gre.KEY))).any()
