@@ -19,9 +19,9 @@ class PayloadSum(wiring.Component):
     Members
     -------
     valid, first : In(1)
-        A word passes; it is a unit's first.
+        A word passes; it is the first of what a sum covers: a unit, or all fragments of a datagram.
     push : In(1)
-        It is the last one of a unit whose sum is wanted.
+        It is the last one, and the sum is wanted.
     word : In
     base : In(17)
         What the sum begins with.

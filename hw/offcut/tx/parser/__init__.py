@@ -26,7 +26,7 @@ UNDER_WAY = PLANNER_CLOCKS + 3
 class HeaderParser(wiring.Component):
     """A plan for every request, in order.
 
-    Throughput: a frame a clock where nothing is to be walked, else a clock for each word of its header and five more. Latency from a
+    Throughput: a frame a clock where nothing is to be walked, else a clock for each word of its header and three more. Latency from a
     header's last word to its plan: 8 clocks. A frame begins when its plan and its header have room.
 
     Members

@@ -119,7 +119,15 @@ class Walker(wiring.Component):
     settle : Out(3)
         A bit for each of the three clocks after a walk, in which ``request`` and ``facts`` stay.
     ip_sum, l4_sum, tunnel_sum, inner_ip_sum : Out(24)
-        Plain sums of halfwords, complete two clocks after the last bit of ``settle``. See :class:`Verdict` for what is in them.
+        Plain sums of halfwords, complete two clocks after the last bit of ``settle``: what is the same in every segment. The patcher adds
+        what it puts in, and each length as that of the whole segment, so what stands before the bytes that a length counts is taken out here.
+
+        - ``ip_sum``, ``inner_ip_sum``: an IPv4 header but its checksum, length and ID, and where fragments are asked for, their offset. Where
+          auto does not cut, but its checksum alone.
+        - ``l4_sum``: the pseudo-header and the transport header but its sequence number, flags, length and checksum. Of a datagram, which is
+          summed as it is: the pseudo-header with its length, less the old checksum; likewise where auto does not cut.
+        - ``tunnel_sum``: what a GRE or outer UDP checksum covers up to the payload. An IPv4 header in it sums to 0, a transport header and its
+          payload to the opposite of their pseudo-header.
     fragment_id : In(32)
     """
 
