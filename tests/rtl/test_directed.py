@@ -4,7 +4,7 @@ from functools import cache
 
 import pytest
 from scapy.layers.inet import GRE, IP, TCP, UDP
-from scapy.layers.inet6 import IPv6, IPv6ExtHdrHopByHop, Jumbo
+from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting, Jumbo
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.layers.vxlan import VXLAN
 
@@ -94,6 +94,18 @@ EDGES = {
     "GRE with a sequence number": (
         case(ETHERNET / OUTER4 / GRE(seqnum_present=1) / IPV4 / TCP() / bytes(300), gso_type=TCPV4, gso_size=100),
         "bad_header",
+    ),
+    "GRE with a checksum and a halfword behind it that is not 0": (
+        case(ETHERNET / OUTER4 / GRE(chksum_present=1, offset=0x1234) / IPV4 / TCP() / bytes(300), gso_type=TCPV4, gso_size=100),
+        3,
+    ),
+    "a datagram to be fragmented between a routing header and a destination header": (
+        case(ETHERNET / IPV6 / IPv6ExtHdrRouting() / IPv6ExtHdrDestOpt() / UDP() / bytes(300), gso_type=UFO, gso_size=96),
+        "bad_header",
+    ),
+    "a datagram to be fragmented behind a destination header and a routing header": (
+        case(ETHERNET / IPV6 / IPv6ExtHdrDestOpt() / IPv6ExtHdrRouting() / UDP() / bytes(300), gso_type=UFO, gso_size=96),
+        4,
     ),
     "65,536 bytes behind a jumbo-payload option, which stays": (case(jumbo_packet(65536), gso_type=TCPV6, gso_size=8008), 9),
     "65,537 bytes behind a jumbo-payload option, which goes": (case(jumbo_packet(65537), gso_type=TCPV6, gso_size=8008), 9),
