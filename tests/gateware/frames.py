@@ -181,7 +181,7 @@ def rows_of(g, frame, fault=Drop.NONE):
     """The rows of a frame as the ingress gives them."""
     size = g.bus_bytes
     rows = []
-    for at in range(0, len(frame), size):
+    for at in range(0, max(1, len(frame)), size):
         piece, last = frame[at : at + size], at + size >= len(frame)
         rows.append({
             "data": int.from_bytes(piece + b"\xcc" * (size - len(piece)), "little"),
@@ -233,6 +233,7 @@ class Case:
         f = self.frame
         self.l3 = self.l4_at = 0
         ip = f.of(IPv4, IPv6)
+        self.ipv6 = False
         if ip:
             self.l3, self.ipv6 = ip[0][1], isinstance(ip[0][0], IPv6)
         transport = f.of(Tcp, Udp)[-1:]

@@ -127,6 +127,8 @@ TCP4 = {
     "tags without end": refused(LONG, tcp4(tags=80 * TAG)),
     "a tag too many is put in": refused(LONG, tcp4(tags=30 * TAG, options=OPTIONS, tcp={"options": OPTIONS}), tci=5),
     "ends before its addresses, a tag is put in": refused(LATE, tcp4(cut_off=11), tci=5),
+    "ends behind its addresses, a tag is put in": refused(LATE, tcp4(cut_off=12), tci=5),
+    "a broken beat and nothing else": refused(Drop.BAD_KEEP, Frame(payload=b""), fault=Drop.BAD_KEEP, csum_start=34),
     "bad request": refused(Drop.BAD_REQUEST, tcp4(), refused=Drop.BAD_REQUEST),
     "disabled": refused(OFF, tcp4(), refused=OFF),
 }
@@ -305,6 +307,7 @@ AUTO = {
     "a runt": auto(tcp4(cut_off=20)),
     "a runt of IPv6": auto(tcp6(cut_off=50)),
     "less than its addresses, a tag is put in": auto(tcp4(cut_off=9), tci=1, drop=LATE),
+    "its addresses alone, a tag is put in": auto(tcp4(cut_off=12), tci=1),
     "above the MTU": auto(tcp4(payload=WORDS), size=500, cut=True),
     "a byte above the MTU": auto(tcp4(), size=139, cut=True),
     "above the MTU, tagged, options": auto(
@@ -410,8 +413,8 @@ class Bench:
             self.requests.o.ready.eq(dut.requests.ready),
         ]
 
-    def run(self, cases, dice=None, *, pauses=0.0, stalls=0.0):
-        """(plan, record, words of the header if headed) of each case, and how many identifications were used before each."""
+    def run(self, cases, dice=None, *, pauses=0.0, stalls=0.0, hold=0):
+        """(plan, record, words of the header if headed) of each case; for the first ``hold`` clocks there is no room for any."""
         g, dut, rows = self.g, self.dut, self.rows
         planned, results = [0], []
 
@@ -449,6 +452,8 @@ class Bench:
 
         async def sink(ctx):
             slots, held, identifications, used = {}, 0, fragment_ids(), 0
+            for _ in range(hold):
+                await ctx.tick()
             while planned[0] < len(cases):
                 ctx.set(dut.room, not (dice and dice.random() < stalls))
                 release = held and (not dice or dice.random() < 0.2)
@@ -576,6 +581,14 @@ def test_plans_keep_their_order_when_rows_come_late_and_slots_are_rare(dice, wid
     g = geometry(width, features=ALL)
     cases = [dice.choice(CASES) for _ in range(60)]
     check(g, cases, Bench(g).run([case for _, case in cases], dice, pauses=pauses, stalls=stalls))
+
+
+def test_what_is_decided_of_a_frame_stops_no_other():
+    """Frames so short that the next one is being read when their last word is looked at."""
+    g = geometry(512, features=ALL)
+    short = ["ends behind its addresses, a tag is put in", "a broken beat and nothing else", "ends before its addresses, a tag is put in"]
+    cases = [(name, TCP4[name]) for each in short for name in (each, "all options, one tag", each, each, "a tag is put in")]
+    check(g, cases, Bench(g).run([case for _, case in cases], hold=60))
 
 
 FEW = {
