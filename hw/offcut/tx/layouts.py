@@ -132,6 +132,7 @@ class Geometry:
         self.udp_tunnel = has("tx-udp_tnl-segmentation")
         self.udp_tunnel_csum = self.udp_tunnel and has("tx-udp_tnl-csum-segmentation")
         self.tunnel = self.segments and (self.gre or self.ipxip4 or self.ipxip6 or self.udp_tunnel)
+        self.segments_ipv6 = self.tcp6 or self.uso or self.ufo or self.tunnel  # behind an outermost IPv6 header
         self.tunnel_csum = self.segments and (self.gre_csum or self.udp_tunnel_csum)
         self.vlan = has("tx-vlan-offload")
         self.sctp = has("tx-checksum-sctp")

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..layouts import DROP_BITS, FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Kind
-from .walker import facts_layout
+from .facts import facts_layout
 
 __all__ = ["Verdict", "verdict_layout"]
 
@@ -70,8 +70,8 @@ class Verdict(wiring.Component):
         on = request.on
         segment, auto = request.kind == Kind.SEGMENT, request.kind == Kind.AUTO
         insert = request.insert if g.vlan else C(0)
-        by_uso = Mux(segment, request.base == Base.USO, facts.udp & (request.csum_start != 0))
-        by_ufo = Mux(segment, request.base == Base.UFO, facts.udp & (request.csum_start == 0))
+        by_uso = Mux(segment, request.base == Base.USO, facts.udp & (request.csum_start != 0)) if g.uso else C(0)
+        by_ufo = Mux(segment, request.base == Base.UFO, facts.udp & (request.csum_start == 0)) if g.ufo else C(0)
         told = request.frame_len != 0
 
         # --- Clock 1: lengths. Of the payload what is sure to be there: as told or declared, but in auto as told.
@@ -131,10 +131,10 @@ class Verdict(wiring.Component):
         with m.Elif(auto):
             allowed = Signal()
             with m.If(facts.tcp):
-                m.d.comb += allowed.eq(Mux(facts.ipv6, on.tcp6, on.tcp4))
+                m.d.comb += allowed.eq(Mux(facts.ipv6, on.tcp6 if g.tcp6 else 0, on.tcp4 if g.tcp4 else 0))
             with m.Elif(by_uso):
                 m.d.comb += allowed.eq(on.uso & udp_whole)
-            with m.Else():
+            with m.Elif(by_ufo):
                 m.d.comb += allowed.eq(on.ufo & udp_whole & ~facts.ipv6 & (facts.fragment == 0))
             with m.If(~facts.ip_whole | (~facts.ipv6 & ip_empty)):
                 pass

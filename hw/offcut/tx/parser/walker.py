@@ -1,17 +1,19 @@
 """The header walk: a state for each kind of header, one word of it a clock."""
 
 from amaranth import C, Cat, Module, Mux, Signal
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..headers import EtherType, ExtensionHeader, Gre, Protocol
-from ..layouts import DROP_BITS, FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Field, Kind
+from ..layouts import DROP_BITS, HEADER_LEN_BITS, Base, Drop, Field, Kind
+from .facts import facts_layout
 from .feed import WORD_BYTES, word_layout
+from .next_header import Follows, NextHeader
 from .packer import header_word_layout
 from .sums import Accumulator
 from .words import halfword
 
-__all__ = ["Walker", "facts_layout"]
+__all__ = ["Walker"]
 
 ETHERNET_WORDS = 3
 IPV4_LEAST_WORDS = 5
@@ -41,59 +43,6 @@ class State(enum.IntEnum):
     SETTLE_1 = 12
     SETTLE_2 = 13
     SETTLE_3 = 14
-
-
-class Follows(enum.IntEnum):
-    """What stands behind an IP header or an extension header."""
-
-    NOTHING = 0
-    EXTENSION = 1
-    TCP = 2
-    UDP = 3
-    TUNNEL_UDP = 4
-    GRE = 5
-    IP = 6
-    SCTP = 7
-
-
-def facts_layout(geometry):
-    """What is known of a frame at the end of its walk. Places and lengths are in bytes; ``at`` is as it came, ``out`` as it leaves."""
-    place = HEADER_LEN_BITS
-    return data.StructLayout(
-        {
-            "drop": DROP_BITS,
-            "end": FRAME_LEN_BITS,  # of the frame, as told or declared; in auto, of the packet
-            "no_end": 1,
-            "told_ip": FRAME_LEN_BITS,  # frame_len less what stands before the outermost IP header
-            "l3": place,
-            "ipv6": 1,
-            "length": 17,  # of the outermost IP packet, as declared
-            "big": 1,  # too long to be declared
-            "above": 1,  # auto: longer than the MTU
-            "identification": 16,
-            "fragment": 16,
-            "ip_whole": 1,
-            "tcp": 1,
-            "udp": 1,
-            "l4": place,
-            "l4_out": place,
-            "l4_whole": 1,  # as much of it as is needed
-            "udp_length": 16,
-            "csum": 16,
-            "header_end": place,
-            "header_out": place,
-            "grown": 1,  # by a VLAN tag
-            "shrunk": 1,  # by a jumbo payload option
-            "length_at": place,
-        }
-        | ({"sctp": 1} if geometry.sctp else {})
-        | ({"seq": 32, "flags": 16} if geometry.tcp else {})
-        | (
-            {"inner_ipv6": 1, "inner_length_at": place, "inner_identification": 16, "tunnel_at": place, "tunnel_udp": 1, "inner": 1}
-            if geometry.tunnel
-            else {}
-        )
-    )
 
 
 class Walker(wiring.Component):
@@ -179,14 +128,14 @@ class Walker(wiring.Component):
         segment, auto = request.kind == Kind.SEGMENT, request.kind == Kind.AUTO
         insert = request.insert if g.vlan else C(0)
         only_insert = ~segment & ~auto & ~(request.sctp if g.sctp else C(0))
-        is_tcp = (request.base == Base.TCP4) | (request.base == Base.TCP6)
-        asks_ufo = segment & (request.base == Base.UFO)
+        is_tcp = (request.base == Base.TCP4) | (request.base == Base.TCP6) if g.uso or g.ufo else C(1)
+        asks_ufo = segment & (request.base == Base.UFO) if g.ufo else C(0)
         told = request.frame_len != 0
         inner = facts.inner if g.tunnel else C(0)  # an IP header in a tunnel
         wants_tunnel = request.tunnel & ~inner if g.udp_tunnel else C(0)
         scratch = auto | ~request.needs_csum | asks_ufo | (facts.no_end & is_tcp)
         cutting = segment | facts.above | facts.big
-        as_ufo = asks_ufo | (auto & (request.csum_start == 0))
+        as_ufo = asks_ufo | (auto & (request.csum_start == 0)) if g.ufo else C(0)
 
         # --- What stands behind this IP header, by the protocol number that was just read.
         protocol, fresh = Signal(8), Signal()
@@ -194,45 +143,16 @@ class Walker(wiring.Component):
         routed, source_routed = Signal(), Signal()  # a routing header; one that leads elsewhere
         jumbo = Signal()  # its option is the next header
         want4, want6 = Signal(), Signal()
-        follows, wrong_protocol, disabled = Signal(Follows), Signal(), Signal()
-        is_extension = Cat(
-            protocol == kind for kind in (ExtensionHeader.HOP_BY_HOP, ExtensionHeader.ROUTING, ExtensionHeader.DESTINATION)
-        ).any()
-        with m.If(here_ipv6 & is_extension):
-            m.d.comb += [
-                follows.eq(Follows.EXTENSION),
-                wrong_protocol.eq(asks_ufo & routed & (protocol == ExtensionHeader.DESTINATION)),
-            ]
-        with m.Elif(~segment):
-            elsewhere = (facts.fragment[:14].any() & ~here_ipv6) | source_routed
-            with m.If(auto & ~elsewhere & (protocol == Protocol.TCP)):
-                m.d.comb += follows.eq(Follows.TCP)
-            with m.Elif(auto & ~elsewhere & (protocol == Protocol.UDP)):
-                m.d.comb += follows.eq(Follows.UDP)
-            with m.Elif(~auto & (protocol == Protocol.SCTP)):
-                m.d.comb += follows.eq(Follows.SCTP)
-        with m.Else():
-            outside = ~inner & ~wants_tunnel & ~asks_ufo
-            m.d.comb += wrong_protocol.eq(1)
-            with m.Switch(protocol):
-                with m.Case(Protocol.TCP):
-                    m.d.comb += [
-                        follows.eq(Follows.TCP),
-                        wrong_protocol.eq(~(is_tcp & ~wants_tunnel & (here_ipv6 == (request.base == Base.TCP6)))),
-                    ]
-                with m.Case(Protocol.UDP):
-                    m.d.comb += [
-                        follows.eq(Mux(wants_tunnel, Follows.TUNNEL_UDP, Follows.UDP)),
-                        wrong_protocol.eq(is_tcp & ~wants_tunnel),
-                    ]
-                with m.Case(Protocol.IPV4, Protocol.IPV6):
-                    m.d.comb += [
-                        follows.eq(Follows.IP),
-                        wrong_protocol.eq(~outside),
-                        disabled.eq(outside & ~Mux(here_ipv6, request.on.ipxip6, request.on.ipxip4)),
-                    ]
-                with m.Case(Protocol.GRE):
-                    m.d.comb += [follows.eq(Follows.GRE), wrong_protocol.eq(~outside), disabled.eq(outside & ~request.on.gre)]
+        m.submodules.next_header = following_header = NextHeader(g)
+        m.d.comb += [
+            following_header.protocol.eq(protocol),
+            following_header.request.eq(request),
+            following_header.ipv6.eq(here_ipv6),
+            following_header.inner.eq(inner),
+            following_header.routed.eq(routed),
+            following_header.elsewhere.eq((facts.fragment[:14].any() & ~here_ipv6) | source_routed),
+        ]
+        follows, wrong_protocol, disabled = following_header.follows, following_header.wrong, following_header.disabled
 
         # --- Whether this window can be looked at, and what is wrong if not.
         walking = Signal()
@@ -448,7 +368,8 @@ class Walker(wiring.Component):
                 add("tunnel", Mux(is_length, 0, high), low, tunnel_word)
                 with m.If(is_length):
                     jumbo_here = (
-                        ~inner
+                        C(int(g.segments_ipv6))
+                        & ~inner
                         & (next_header == ExtensionHeader.HOP_BY_HOP)
                         & Mux(told, facts.told_ip[16:].any() & (facts.told_ip != JUMBO_LEAST), high == 0)
                     )

@@ -1,0 +1,47 @@
+"""What is known of a frame at the end of its walk."""
+
+from amaranth.lib import data
+
+from ..layouts import DROP_BITS, FRAME_LEN_BITS, HEADER_LEN_BITS
+
+__all__ = ["facts_layout"]
+
+
+def facts_layout(geometry):
+    """What is known of a frame at the end of its walk. Places and lengths are in bytes; ``at`` is as it came, ``out`` as it leaves."""
+    place = HEADER_LEN_BITS
+    return data.StructLayout(
+        {
+            "drop": DROP_BITS,
+            "end": FRAME_LEN_BITS,  # of the frame, as told or declared; in auto, of the packet
+            "no_end": 1,
+            "told_ip": FRAME_LEN_BITS,  # frame_len less what stands before the outermost IP header
+            "l3": place,
+            "ipv6": 1,
+            "length": 17,  # of the outermost IP packet, as declared
+            "big": 1,  # too long to be declared
+            "above": 1,  # auto: longer than the MTU
+            "identification": 16,
+            "fragment": 16,
+            "ip_whole": 1,
+            "tcp": 1,
+            "udp": 1,
+            "l4": place,
+            "l4_out": place,
+            "l4_whole": 1,  # as much of it as is needed
+            "udp_length": 16,
+            "csum": 16,
+            "header_end": place,
+            "header_out": place,
+            "grown": 1,  # by a VLAN tag
+            "shrunk": 1,  # by a jumbo payload option
+            "length_at": place,
+        }
+        | ({"sctp": 1} if geometry.sctp else {})
+        | ({"seq": 32, "flags": 16} if geometry.tcp else {})
+        | (
+            {"inner_ipv6": 1, "inner_length_at": place, "inner_identification": 16, "tunnel_at": place, "tunnel_udp": 1, "inner": 1}
+            if geometry.tunnel
+            else {}
+        )
+    )
