@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from offcut import __version__
-from offcut.cli import features, segment, verilog
+from offcut.cli import features, live, segment, verilog
 from offcut.cli.errors import CommandError
 
 __all__ = ["main"]
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"offcut {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for module in (segment, verilog, features):
+    for module in (segment, live, verilog, features):
         module.add_parser(commands)
     return top
 

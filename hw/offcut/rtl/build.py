@@ -18,10 +18,13 @@ from pathlib import Path
 from offcut import verilog
 from offcut.config import Config
 
-__all__ = ["BuildError", "cache_directory", "engine_verilog", "lint", "shared_library"]
+__all__ = ["HARNESS", "LIVE", "BuildError", "cache_directory", "engine_verilog", "lint", "shared_library"]
 
 PACKAGE = Path(verilog.__file__).parent
 HARNESS = Path(__file__).with_name("harness.cpp")
+"""Runs batches of frames, pausing, resetting and judging as told."""
+LIVE = Path(__file__).with_name("live.cpp")
+"""Stands between two TAP devices."""
 
 VERILATOR_OPTIONS = [
     "--cc",
@@ -59,7 +62,7 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offcut"
 
 
-def shared_library(text: str, *, directory: str | Path | None = None, trace: bool = False) -> Path:
+def shared_library(text: str, *, directory: str | Path | None = None, trace: bool = False, harness: Path = HARNESS) -> Path:
     """The shared library of an engine and its harness, built unless it is there already.
 
     The name is a hash of everything that goes in, so a change of the gateware, the harness or a tool makes another library. Several
@@ -73,6 +76,8 @@ def shared_library(text: str, *, directory: str | Path | None = None, trace: boo
         Where to keep it; :func:`cache_directory` unless given.
     trace : bool
         Whether it can write waveforms, which makes it slower.
+    harness : pathlib.Path
+        The C++ around the engine: :data:`HARNESS` or :data:`LIVE`.
 
     Returns
     -------
@@ -104,13 +109,13 @@ def shared_library(text: str, *, directory: str | Path | None = None, trace: boo
             verilator.run([*options, "--Mdir", scratch, scratch / "bench.v", scratch / "dut.v"])
             parts = sorted(path.name for path in scratch.glob("Vdut*.cpp"))
             model = scratch / "model.cpp"  # one unit: the harness and the model are optimised as a whole
-            model.write_text("".join(f'#include "{name}"\n' for name in [*parts, "harness.cpp"]))
-            shutil.copy(HARNESS, scratch / "harness.cpp")
+            model.write_text("".join(f'#include "{name}"\n' for name in [*parts, harness.name]))
+            shutil.copy(harness, scratch / harness.name)
             objects = sorted(runtime.glob("*.o"))
             compiler.compile([f"-I{scratch}", model, *objects, *LINK_OPTIONS, "-o", target], verilator, trace)
 
     runtime = _kept(directory, "runtime", tools, "", build_runtime)
-    ingredients = [*tools, *VERILATOR_OPTIONS, HARNESS.read_text(), *source.values()]
+    ingredients = [*tools, *VERILATOR_OPTIONS, harness.read_text(), *source.values()]
     return _kept(directory, verilog.TOP, ingredients, ".so", build_library)
 
 
