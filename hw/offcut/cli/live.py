@@ -144,9 +144,9 @@ def _filled_in(command: str) -> str:
 def _watch(session: Session) -> None:
     """Show counters until Ctrl-C."""
     start, end = ("\r\x1b[K", "") if sys.stderr.isatty() else ("", "\n")
-    _tell("Ctrl-C ends it")
     before, then = session.counters(), time.monotonic()
     try:
+        _tell("Ctrl-C ends it")
         while True:
             time.sleep(STATUS_SECONDS)
             now, moment = session.counters(), time.monotonic()

@@ -53,6 +53,8 @@ class CompiledEngine:
         Of these, and of the registers' first values.
     captures : mapping of str to path
         pcap files to write: "host", "peer", "request" (with the virtio_net_hdr in front).
+    dut : str, optional
+        Verilog in place of the engine's own, with the same ports.
 
     Raises
     ------
@@ -73,8 +75,9 @@ class CompiledEngine:
         reorder: float = 0.0,
         seed: int = 0,
         captures: Mapping[str, Path] | None = None,
+        dut: str | None = None,
     ) -> None:
-        text = build.engine_verilog(config)
+        text = build.engine_verilog(config) if dut is None else dut
         self._stats = [name for name in verilog.ports(text) if name.startswith("stat_")]
         self._library = _bind(build.shared_library(text, harness=build.LIVE))
         paths = {f"{name}_pcap": str(path).encode() for name, path in (captures or {}).items()}

@@ -123,6 +123,7 @@ class Session:
         self.offers: tuple[str, ...] = ()
         self._stack = ExitStack()
         self._engine: Engine | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> "Session":
         if os.geteuid():
@@ -157,7 +158,10 @@ class Session:
         """Start a program at one end, as ``subprocess.Popen`` does; a string goes to the shell. It ends with the session at the latest."""
         words = ["sh", "-c", command] if isinstance(command, str) else command
         environment = os.environ | {MARK: self.settings.name}
-        return subprocess.Popen(["ip", "netns", "exec", self.namespace(end), *words], env=environment, **options)  # type: ignore[call-overload,no-any-return]
+        inside = ["ip", "netns", "exec", self.namespace(end)]
+        process = subprocess.Popen([*inside, *words], env=environment, **options)  # type: ignore[call-overload]
+        self._started.append(process)
+        return process  # type: ignore[no-any-return]
 
     def start_server(self, end: End, command: str | list[str], **options: object) -> "subprocess.Popen[bytes]":
         """Likewise, and wait until one more socket is open for others to talk to, or the program has ended, or some seconds have passed."""
@@ -213,7 +217,15 @@ class Session:
             captures=captures,
         )
         stack.callback(self._engine.stop)
-        stack.callback(end_processes, settings.name, namespaces)
+        stack.callback(self._end_processes, namespaces)
+
+    def _end_processes(self, namespaces: tuple[str, ...]) -> None:
+        for process in self._started:
+            process.terminate()  # it may not have entered its namespace yet, where the next line looks
+        end_processes(self.settings.name, namespaces)
+        for process in self._started:
+            process.kill()
+            process.wait()
 
     def _tap(self, stack: ExitStack, end: End) -> Tap:
         features = self.settings.config.features if end is HOST else None

@@ -56,6 +56,7 @@ constexpr uint64_t NUDGE_CLOCKS = 512;       // the other thread is woken for th
 constexpr uint64_t SETTLED_CLOCKS = 16;      // or when no beat has moved for these
 constexpr int REORDER_BEHIND = 4;            // frames that overtake one which is held back: TCP takes three for a loss
 constexpr int REORDER_MS = 2;                // it is held no longer than this
+constexpr int PATIENCE_MS = 50;              // between looks at whether the end has come
 
 struct Settings {
     int32_t host, peer;              // file descriptors; frames from and to `host` stand behind a virtio_net_hdr
@@ -458,7 +459,7 @@ private:
                     back_.release(to_host);
                 }
                 for (const pollfd& fd : fds) {
-                    if (fd.revents & (POLLERR | POLLNVAL)) throw std::runtime_error("a TAP device has gone");
+                    if (fd.revents & (POLLERR | POLLHUP | POLLNVAL)) throw std::runtime_error("a TAP device has gone");
                 }
             }
             io_sleeps_ = false;
@@ -499,6 +500,7 @@ private:
             uint8_t* slot = requests_.back();
             const size_t bytes = read_frame(settings_.host, slot, HEADER_BYTES + LONGEST_BYTES - 1);
             if (!bytes) break;
+            if (bytes <= settings_.header_bytes) throw std::runtime_error("the host sent a frame without a byte");
             request_pcap_.write(slot, bytes);
             host_pcap_.write(slot + settings_.header_bytes, bytes - settings_.header_bytes);
             requests_.push(bytes);
@@ -518,16 +520,29 @@ private:
 
     void write_peer(const uint8_t* data, size_t bytes) {
         peer_pcap_.write(data, bytes);
-        if (write(settings_.peer, data, bytes) < 0) ++unwritten_;
+        const iovec frame = {const_cast<uint8_t*>(data), bytes};
+        write_parts(settings_.peer, &frame, 1);
     }
 
     void write_host(const uint8_t* data, size_t bytes) {
         host_pcap_.write(data, bytes);
         uint8_t header[HEADER_BYTES] = {};  // no request: the host's kernel verifies every checksum itself
         const iovec parts[] = {{header, settings_.header_bytes}, {const_cast<uint8_t*>(data), bytes}};
-        if (writev(settings_.host, parts, 2) < 0) ++unwritten_;
+        write_parts(settings_.host, parts, 2);
         ++back_frames_;
         back_bytes_ += bytes;
+    }
+
+    // A TAP takes a frame at once or not at all; other things may have to be waited for.
+    void write_parts(int fd, const iovec* parts, int count) {
+        while (writev(fd, parts, count) < 0) {
+            if (errno != EAGAIN || stop_) {
+                ++unwritten_;
+                return;
+            }
+            pollfd room = {fd, POLLOUT, 0};
+            poll(&room, 1, PATIENCE_MS);
+        }
     }
 
     const Settings settings_;

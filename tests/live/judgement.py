@@ -1,0 +1,29 @@
+"""What must hold after any run over a live NIC."""
+
+from offcut.live.network import HOST, PEER
+from offcut.live.report import CLEAN
+
+__all__ = ["assert_clean", "frames_of"]
+
+HOST_MAC = bytes.fromhex(HOST.mac.replace(":", ""))
+
+
+def assert_clean(nic, *, retransmits=False):
+    """No error that the peer's kernel saw, no drop by the engine or a TAP; and no retransmission, unless some are to be expected."""
+    counters, host, peer = nic.counters(), nic.statistics(HOST), nic.statistics(PEER)
+    assert {name: peer.get(name, 0) for name in CLEAN} == dict.fromkeys(CLEAN, 0)
+    assert counters.dropped == {} and counters.unwritten == 0
+    assert (host["DeviceTxDropped"], peer["DeviceTxDropped"]) == (0, 0)
+    if not retransmits:
+        assert host["TcpRetransSegs"] == 0
+
+
+def frames_of(path):
+    """The frames of a pcap that came from the host."""
+    data = path.read_bytes()
+    at, frames = 24, []
+    while at < len(data):
+        length = int.from_bytes(data[at + 8 : at + 12], "little")
+        frames.append(data[at + 16 : at + 16 + length])
+        at += 16 + length
+    return frames
