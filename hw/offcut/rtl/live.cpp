@@ -87,9 +87,11 @@ private:
     std::atomic<uint64_t> value_{0};
 };
 
-uint64_t cpu_ns() {
-    timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+// CPU time of a thread; 0 if it has ended.
+uint64_t cpu_ns(const std::thread& thread) {
+    clockid_t clock;
+    timespec now{};
+    if (pthread_getcpuclockid(const_cast<std::thread&>(thread).native_handle(), &clock) || clock_gettime(clock, &now)) return 0;
     return uint64_t(now.tv_sec) * 1'000'000'000 + uint64_t(now.tv_nsec);
 }
 
@@ -245,13 +247,13 @@ public:
         close(bell_fd_);
     }
 
-    // What has been counted so far. The threads publish now and then, so the numbers of one frame may not be of one moment.
+    // What has been counted so far.
     void counters(Counters* counters, uint64_t* strobes) const {
         *counters = Counters{
             .frames_in = frames_in_, .super_frames_in = super_frames_in_, .bytes_in = bytes_in_, .frames_out = frames_out_, .bytes_out = bytes_out_,
             .back_frames = back_frames_, .back_bytes = back_bytes_, .clocks = clocks_, .beats_in = beats_in_, .beats_out = beats_out_,
             .lost = there_.lost + back_.lost, .reordered = there_.reordered + back_.reordered, .unwritten = unwritten_,
-            .waiting_max = waiting_max_, .engine_cpu_ns = engine_cpu_ns_, .io_cpu_ns = io_cpu_ns_,
+            .waiting_max = waiting_max_, .engine_cpu_ns = cpu_ns(engine_), .io_cpu_ns = cpu_ns(io_),
         };
         std::copy(strobes_.begin(), strobes_.end(), strobes);
     }
@@ -328,7 +330,6 @@ private:
             if (!frame_ && !requests_.empty()) begin();
             if (!frame_ && quiet_ > QUIET_CLOCKS) {
                 nudge_io();
-                engine_cpu_ns_ = cpu_ns();
                 sleep_until([this] { return !requests_.empty(); });
                 quiet_ = 0;
                 continue;
@@ -452,7 +453,6 @@ private:
             std::atomic_thread_fence(std::memory_order_seq_cst);
             fds[0].events = requests_.full() ? 0 : POLLIN;
             if (frames_.empty() && !stop_) {
-                io_cpu_ns_ = cpu_ns();
                 const bool late = there_.holds() || back_.holds();
                 if (poll(fds, 3, late ? REORDER_MS : -1) == 0) {
                     there_.release(to_peer);
@@ -559,10 +559,10 @@ private:
     size_t out_bytes_ = 0;
     uint64_t quiet_ = 0;  // clocks since a beat moved
     uint64_t news_ = 0;   // clocks since something happened that the other thread may not know, or 0
-    Count frames_in_, super_frames_in_, bytes_in_, frames_out_, bytes_out_, clocks_, beats_in_, beats_out_, engine_cpu_ns_;
+    Count frames_in_, super_frames_in_, bytes_in_, frames_out_, bytes_out_, clocks_, beats_in_, beats_out_;
     std::array<Count, STAT_COUNT> strobes_;
 
-    alignas(64) Count back_frames_, back_bytes_, unwritten_, waiting_max_, io_cpu_ns_;
+    alignas(64) Count back_frames_, back_bytes_, unwritten_, waiting_max_;
 
     alignas(64) std::atomic<bool> stop_{false};
     std::atomic<bool> failing_{false}, failed_{false};
