@@ -21,6 +21,8 @@ from traffic import requests
 
 ENGINES = {"rtl": CompiledEngine, "model": ModelEngine}
 SECONDS = 30.0
+KIND, FRAGMENTS = 0x1F, 3
+"""Of gso_type. Linux has handed out no request for fragments since 4.14; over IPv6 they have an identification that counts."""
 SILENCE_SECONDS = 0.3
 """After which nothing more comes."""
 SOCKET_BYTES = LONGEST_BYTES = 1 << 20
@@ -29,12 +31,12 @@ SOCKET_BYTES = LONGEST_BYTES = 1 << 20
 class Ends:
     """The far ends of both sockets."""
 
-    def __init__(self, engine, host, peer, header_bytes):
-        self.engine, self._host, self._peer, self._header_bytes = engine, host, peer, header_bytes
+    def __init__(self, engine, host, peer):
+        self.engine, self._host, self._peer = engine, host, peer
 
     def send(self, frames):
         """Hand over the host's frames, each with its virtio_net_hdr, and take what comes to the peer, until nothing comes."""
-        return exchange(self._host, [header.ljust(self._header_bytes, b"\0") + frame for header, frame in frames], self._peer, self.engine)
+        return exchange(self._host, [header + frame for header, frame in frames], self._peer, self.engine)
 
     def send_back(self, frames):
         """The same from the peer to the host; what comes has its virtio_net_hdr."""
@@ -67,7 +69,7 @@ def standing(kind, *, width=64, header_bytes=10, **options):
     try:
         engine = ENGINES[kind](Config(width=width), **wiring, **options)
         try:
-            yield Ends(engine, host, peer, header_bytes)
+            yield Ends(engine, host, peer)
         finally:
             engine.stop()
     finally:
@@ -86,7 +88,8 @@ def answer(frame, header):
 
 @pytest.mark.parametrize("kind, width, header_bytes", [("rtl", 64, 10), ("rtl", 64, 24), ("rtl", 512, 12), ("model", 64, 20)])
 def test_random_requests_leave_as_the_model_says_and_all_is_counted(kind, width, header_bytes, seed):
-    cases = [(case.vnet_hdr, case.frame) for case in requests(seed, 2000, width=width, jumbo=0)]
+    drawn = requests(seed, 2000, width=width, jumbo=0)
+    cases = [(case.vnet_hdr.ljust(24, b"\0")[:header_bytes], case.frame) for case in drawn if case.vnet_hdr[1] & KIND != FRAGMENTS]
     expected, reasons = [], Counter()
     for header, frame in cases:
         segments, reason = answer(frame, header)
