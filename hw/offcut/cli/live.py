@@ -166,12 +166,15 @@ def _finish(session: Session, process: "subprocess.Popen[bytes]") -> int:
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """A request to end is as good as Ctrl-C."""
+    """A request to end is as good as Ctrl-C, unless it is ignored, as by ``nohup``."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, stop) for number in STOPPING}
+    before = {number: signal.getsignal(number) for number in STOPPING}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         yield
     finally:

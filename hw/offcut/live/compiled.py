@@ -30,7 +30,7 @@ _COUNTS = (
     *("frames_in", "super_frames_in", "bytes_in", "frames_out", "bytes_out", "back_frames", "back_bytes"),
     *("clocks", "beats_in", "beats_out", "lost", "reordered", "unwritten", "waiting_max"),
 )
-_TIMES = ("engine_cpu_ns", "io_cpu_ns")
+_TIMES = ("engine_cpu_ns", "io_cpu_ns", "host_cpu_ns")
 
 
 class _Counters(ctypes.Structure):
@@ -107,6 +107,7 @@ class CompiledEngine:
                 **{name: getattr(counts, name) for name in _COUNTS},
                 engine_seconds=counts.engine_cpu_ns / 1e9,
                 io_seconds=counts.io_cpu_ns / 1e9,
+                host_seconds=counts.host_cpu_ns / 1e9,
                 dropped=dropped,
             )
         return self._last

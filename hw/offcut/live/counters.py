@@ -27,6 +27,8 @@ class Counters:
         The most frames that waited in front of the engine at once, beside those in the host's TAP.
     engine_seconds, io_seconds : float
         CPU time of the thread that cuts, and of the one that reads and writes. The second includes what the kernel does to receive a frame.
+    host_seconds : float
+        Of the latter, what was done for the host: to take its frames, and to hand it the peer's, upon which its TCP sends more.
     dropped : dict of str to int
         Frames that the engine dropped, by reason; only reasons that occurred.
     """
@@ -47,4 +49,5 @@ class Counters:
     waiting_max: int = 0
     engine_seconds: float = 0.0
     io_seconds: float = 0.0
+    host_seconds: float = 0.0
     dropped: dict[str, int] = field(default_factory=dict)

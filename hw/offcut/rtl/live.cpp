@@ -69,7 +69,7 @@ struct Settings {
 
 struct Counters {
     uint64_t frames_in, super_frames_in, bytes_in, frames_out, bytes_out, back_frames, back_bytes;
-    uint64_t clocks, beats_in, beats_out, lost, reordered, unwritten, waiting_max, engine_cpu_ns, io_cpu_ns;
+    uint64_t clocks, beats_in, beats_out, lost, reordered, unwritten, waiting_max, engine_cpu_ns, io_cpu_ns, host_cpu_ns;
 };
 
 // A number that one thread counts and others may look at.
@@ -87,12 +87,16 @@ private:
     std::atomic<uint64_t> value_{0};
 };
 
-// CPU time of a thread; 0 if it has ended.
+// What a clock says; 0 if it is that of a thread which has ended.
+uint64_t ns(clockid_t clock) {
+    timespec now{};
+    return clock_gettime(clock, &now) ? 0 : uint64_t(now.tv_sec) * 1'000'000'000 + uint64_t(now.tv_nsec);
+}
+
+// CPU time of a thread.
 uint64_t cpu_ns(const std::thread& thread) {
     clockid_t clock;
-    timespec now{};
-    if (pthread_getcpuclockid(const_cast<std::thread&>(thread).native_handle(), &clock) || clock_gettime(clock, &now)) return 0;
-    return uint64_t(now.tv_sec) * 1'000'000'000 + uint64_t(now.tv_nsec);
+    return pthread_getcpuclockid(const_cast<std::thread&>(thread).native_handle(), &clock) ? 0 : ns(clock);
 }
 
 // xorshift64*.
@@ -253,7 +257,7 @@ public:
             .frames_in = frames_in_, .super_frames_in = super_frames_in_, .bytes_in = bytes_in_, .frames_out = frames_out_, .bytes_out = bytes_out_,
             .back_frames = back_frames_, .back_bytes = back_bytes_, .clocks = clocks_, .beats_in = beats_in_, .beats_out = beats_out_,
             .lost = there_.lost + back_.lost, .reordered = there_.reordered + back_.reordered, .unwritten = unwritten_,
-            .waiting_max = waiting_max_, .engine_cpu_ns = cpu_ns(engine_), .io_cpu_ns = cpu_ns(io_),
+            .waiting_max = waiting_max_, .engine_cpu_ns = cpu_ns(engine_), .io_cpu_ns = cpu_ns(io_), .host_cpu_ns = host_cpu_ns_,
         };
         std::copy(strobes_.begin(), strobes_.end(), strobes);
     }
@@ -446,8 +450,10 @@ private:
         pollfd fds[] = {{settings_.host, POLLIN, 0}, {settings_.peer, POLLIN, 0}, {bell_fd_, POLLIN, 0}};
         while (!stop_) {
             bool busy = send(to_peer);
+            const uint64_t begun = ns(CLOCK_THREAD_CPUTIME_ID);
             busy |= carry_back(to_host);
             busy |= fetch();
+            host_cpu_ns_ += ns(CLOCK_THREAD_CPUTIME_ID) - begun;
             if (busy) continue;
             io_sleeps_ = true;
             std::atomic_thread_fence(std::memory_order_seq_cst);
@@ -562,7 +568,7 @@ private:
     Count frames_in_, super_frames_in_, bytes_in_, frames_out_, bytes_out_, clocks_, beats_in_, beats_out_;
     std::array<Count, STAT_COUNT> strobes_;
 
-    alignas(64) Count back_frames_, back_bytes_, unwritten_, waiting_max_;
+    alignas(64) Count back_frames_, back_bytes_, unwritten_, waiting_max_, host_cpu_ns_;
 
     alignas(64) std::atomic<bool> stop_{false};
     std::atomic<bool> failing_{false}, failed_{false};
