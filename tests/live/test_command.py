@@ -2,6 +2,10 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from conftest import own_name
@@ -133,3 +137,14 @@ def test_the_table_names_the_reasons_of_drops():
     for label, value in (shown | {"peer: TcpInCsumErrors": "6", "bytes per clock": "7.500"}).items():
         (line,) = [line for line in lines if line.strip().startswith(label)]
         assert line.split(label)[1].split()[0] == value, rows
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_table_of_the_benchmark_has_its_place_in_the_page_and_was_recorded():
+    said = subprocess.run([sys.executable, ROOT / "scripts" / "bench_live", "--help"], capture_output=True, text=True, check=True).stdout
+    tables = re.search(r"TABLE +(\w+(?:,\s+\w+)+)", said)[1]
+    for name in re.split(r",\s+", tables):
+        (table,) = re.findall(rf"<!-- {name}:begin -->\n(.*?)<!-- {name}:end -->", (ROOT / "docs" / "live.md").read_text(), flags=re.S)
+        assert len(table.splitlines()) > 3, name
