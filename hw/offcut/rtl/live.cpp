@@ -326,6 +326,12 @@ private:
         top_->rst = 1;
         top_->m_axis_tready = 1;
         top_->s_axis_tvalid = 0;
+#define CLEAR(name, mask) top_->name = 0;  // all-zero always means the default
+        CFG_PORTS(CLEAR)
+#undef CLEAR
+#if HAS_FRAG_SEED
+        top_->cfg_frag_seed = 0;
+#endif
         top_->eval();
         tick();
         untick();
