@@ -34,7 +34,7 @@ def live_possible():
 @pytest.fixture
 def live(live_possible):
     """Makes a live NIC of a name of its own: ``with live(mtu=9000) as nic``."""
-    return lambda **settings: Session(Settings(**({"name": own_name()} | settings)))
+    return lambda **settings: Session(Settings(**({"name": own_name(), "tuned": False} | settings)))
 
 
 @pytest.fixture

@@ -86,7 +86,9 @@ def answer(frame, header):
         return list(refused.segments), refused.reason
 
 
-@pytest.mark.parametrize("kind, width, header_bytes", [("rtl", 64, 10), ("rtl", 64, 12), ("rtl", 64, 24), ("rtl", 512, 12), ("model", 64, 20)])
+@pytest.mark.parametrize(
+    "kind, width, header_bytes", [("rtl", 64, 10), ("rtl", 64, 12), ("rtl", 64, 24), ("rtl", 512, 12), ("model", 64, 20)]
+)
 def test_random_requests_leave_as_the_model_says_and_all_is_counted(kind, width, header_bytes, seed):
     drawn = requests(seed, 2000, width=width, jumbo=0)
     cases = [(case.vnet_hdr.ljust(24, b"\0")[:header_bytes], case.frame) for case in drawn if case.vnet_hdr[1] & KIND != FRAGMENTS]

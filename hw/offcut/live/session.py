@@ -42,25 +42,25 @@ Start = Callable[..., Engine]
 """Starts an engine, given the devices and what the wire does; see :class:`offcut.live.compiled.CompiledEngine`."""
 
 
-def _rtl(config: Config) -> Start:
+def _rtl(config: Config, tuned: bool) -> Start:
     try:
         from offcut.live.compiled import CompiledEngine, prepare
         from offcut.rtl import BuildError
     except ModuleNotFoundError as error:
         raise LiveError(f"the gateware needs {error.name}; install it with: pip install 'offcut[rtl]'") from None
     try:
-        prepare(config)
+        prepare(config, tuned=tuned)
     except BuildError as error:
         raise LiveError(f"the gateware cannot be compiled: {error}") from None
-    return partial(CompiledEngine, config)
+    return partial(CompiledEngine, config, tuned=tuned)
 
 
-def _model(config: Config) -> Start:
+def _model(config: Config, tuned: bool) -> Start:
     return partial(ModelEngine, config)
 
 
-ENGINES: dict[str, Callable[[Config], Start]] = {"rtl": _rtl, "model": _model}
-"""What can stand between the devices; the gateware is compiled the first time, which takes up to a minute."""
+ENGINES: dict[str, Callable[[Config, bool], Start]] = {"rtl": _rtl, "model": _model}
+"""What can stand between the devices. The gateware is compiled the first time, by a profile of itself if ``tuned``."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ class Settings:
         Of these.
     pcap : path, optional
         A directory for captures; it is made.
+    tuned : bool
+        Compile the gateware by a profile of itself: it takes three times as long, and runs a fifth faster.
     """
 
     config: Config = field(default_factory=Config)
@@ -92,6 +94,7 @@ class Settings:
     reorder: float = 0.0
     seed: int = 0
     pcap: Path | None = None
+    tuned: bool = True
 
     def __post_init__(self) -> None:
         least, greatest = MTU
@@ -129,7 +132,7 @@ class Session:
         if os.geteuid():
             raise LiveError("a live NIC makes network namespaces and TAP devices; run it as root: `sudo offcut live`")
         self.cleared = clear_stale()
-        start = ENGINES[self.settings.engine](self.settings.config)
+        start = ENGINES[self.settings.engine](self.settings.config, self.settings.tuned)
         with ExitStack() as stack:
             self._make(stack, start)
             self._stack = stack.pop_all()
