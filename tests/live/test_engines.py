@@ -16,6 +16,7 @@ from offcut import verilog
 from offcut.config import Config
 from offcut.live.compiled import CompiledEngine
 from offcut.live.model import ModelEngine
+from offcut.rtl import build
 from offcut_model import Options, Refused, VirtioNetHdr, segment
 from traffic import requests
 
@@ -232,3 +233,22 @@ def test_gateware_that_breaks_its_contract_is_told_and_does_not_stand_in_the_way
         with pytest.raises(AssertionError, match=f"the engine: .*{words}"):
             while time.monotonic() < deadline:
                 ends.send(handed([frame] * 10))
+
+
+def test_gateware_compiled_by_a_profile_of_itself_is_another_library_that_does_the_same(tmp_path, monkeypatch, seed):
+    monkeypatch.setenv("OFFCUT_CACHE", str(tmp_path))
+    dut = verilog.convert(Faulty(), name=verilog.TOP)
+    frames = [bytes([0, *frame[1:]]) for frame in plain(50, random.Random(seed))]
+    for tuned in (False, True):
+        with standing("rtl", dut=dut, tuned=tuned) as ends:
+            assert ends.send(handed(frames)) == frames
+        assert len(list(tmp_path.glob("*.so"))) == 1 + tuned
+    assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} == {".so", ".lock"}
+
+
+def test_a_training_run_that_fails_is_told_and_leaves_no_library(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("import sys; sys.exit('no, not this one: ' + sys.argv[1])")
+    with pytest.raises(build.BuildError, match="The training run failed:\nno, not this one: .*so"):
+        build.shared_library(verilog.convert(Faulty(), name=verilog.TOP), directory=tmp_path, harness=build.LIVE, training=program)
+    assert list(tmp_path.glob("*.so")) == []
