@@ -1,7 +1,5 @@
 """Live NICs for tests, where the machine allows them."""
 
-import itertools
-import os
 import shutil
 import subprocess
 import sys
@@ -11,14 +9,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from judgement import own_name
+
 from offcut.live import LiveError, Session, Settings
-
-NUMBERS = itertools.count()
-
-
-def own_name():
-    """A NIC's name that no other test uses."""
-    return f"offcut-test-{os.getpid()}-{next(NUMBERS)}"
 
 
 @pytest.fixture(scope="session")

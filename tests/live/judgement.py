@@ -1,11 +1,19 @@
 """What must hold after any run over a live NIC."""
 
+import itertools
+import os
+
 from offcut.live.network import HOST, PEER
 from offcut.live.report import CLEAN
 
-__all__ = ["assert_clean", "frames_of"]
+__all__ = ["assert_clean", "frames_of", "own_name"]
 
-HOST_MAC = bytes.fromhex(HOST.mac.replace(":", ""))
+NUMBERS = itertools.count()
+
+
+def own_name():
+    """A NIC's name that no other test uses."""
+    return f"offcut-test-{os.getpid()}-{next(NUMBERS)}"
 
 
 def assert_clean(nic, *, retransmits=False):
@@ -19,7 +27,7 @@ def assert_clean(nic, *, retransmits=False):
 
 
 def frames_of(path):
-    """The frames of a pcap that came from the host."""
+    """The records of a pcap."""
     data = path.read_bytes()
     at, frames = 24, []
     while at < len(data):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import own_name
+from judgement import own_name
 
 from offcut.cli import main
 from offcut.cli.live import _filled_in

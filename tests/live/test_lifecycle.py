@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import own_name
+from judgement import own_name
 
 from offcut.live import LiveError, Session, Settings, ledger
 from offcut.live.network import HOST, PEER, add_namespace, delete_namespace, namespace_path

@@ -34,6 +34,12 @@ SYSCTLS = {
     "net/ipv6/conf/default/accept_ra": "0",
 }
 
+PATIENT = {
+    "net/ipv4/tcp_early_retrans": "0",
+    "net/ipv4/tcp_rto_min_us": "2000000",  # since 6.11
+}
+"""For a wire that loses nothing: on a busy machine, TCP's timers would take a slow simulation for a loss, and send again what is under way."""
+
 
 class LiveError(Exception):
     """A live NIC cannot run here, or stopped running; the message is one line: what is wrong, and what helps."""
@@ -79,7 +85,7 @@ def inside(namespace: str) -> Iterator[None]:
             _enter(home.fileno())
 
 
-def set_up(end: End, namespace: str, *, mtu: int, features: Collection[str] | None) -> Tap:
+def set_up(end: End, namespace: str, *, mtu: int, features: Collection[str] | None, patient: bool) -> Tap:
     """Make the device of one end in its namespace, with addresses, and bring it up.
 
     Parameters
@@ -90,9 +96,11 @@ def set_up(end: End, namespace: str, *, mtu: int, features: Collection[str] | No
         Bytes of the longest IP packet. Below :data:`IPV6_MTU` there is no IPv6.
     features : collection of str, optional
         What the device offers; see :func:`offcut.live.tap.open_tap`.
+    patient : bool
+        Whether TCP may take its time before it sends again what was not acknowledged.
     """
     with inside(namespace):
-        for name, value in SYSCTLS.items():
+        for name, value in (SYSCTLS | (PATIENT if patient else {})).items():
             knob = Path("/proc/sys", name)
             if knob.exists():
                 knob.write_text(value)

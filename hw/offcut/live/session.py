@@ -232,7 +232,8 @@ class Session:
 
     def _tap(self, stack: ExitStack, end: End) -> Tap:
         features = self.settings.config.features if end is HOST else None
-        tap = set_up(end, self.namespace(end), mtu=self.settings.mtu, features=features)
+        patient = not self.settings.loss and not self.settings.reorder
+        tap = set_up(end, self.namespace(end), mtu=self.settings.mtu, features=features, patient=patient)
         stack.callback(os.close, tap.fd)
         return tap
 
