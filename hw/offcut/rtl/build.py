@@ -5,6 +5,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import itertools
 import os
 import re
 import shutil
@@ -18,10 +19,13 @@ from pathlib import Path
 from offcut import verilog
 from offcut.config import Config
 
-__all__ = ["FRAG_SEED", "BuildError", "cache_directory", "engine_verilog", "lint", "shared_library"]
+__all__ = ["FRAG_SEED", "HARNESS", "LIVE", "BuildError", "cache_directory", "engine_verilog", "lint", "shared_library"]
 
 PACKAGE = Path(verilog.__file__).parent
 HARNESS = Path(__file__).with_name("harness.cpp")
+"""Runs batches of frames, pausing, resetting and judging as told."""
+LIVE = Path(__file__).with_name("live.cpp")
+"""Stands between two TAP devices."""
 
 FRAG_SEED = "cfg_frag_seed"
 """The one configuration input that is not sampled with a frame's first beat: it must hold."""
@@ -44,6 +48,13 @@ COMPILER_OPTIONS = [
     *("-DVL_TIME_CONTEXT", "-DVL_USER_FATAL", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_FST=0", "-DVM_TRACE_SAIF=0"),
 ]
 LINK_OPTIONS = ["-shared", "-pthread", "-Wl,-Bsymbolic"]
+WATCHING = ["-fprofile-generate"]
+"""A library that notes, at the end of its process, which way its branches went."""
+WATCHED = ["-fprofile-use", "-fprofile-correction", "-fprofile-partial-training"]
+"""One made by those notes. Threads may have lost counts, and what did not occur may yet do."""
+NARROW_LANES = 8
+NARROW = ["-fno-tree-slp-vectorize"]
+"""Fields of narrow gateware are written one by one: read together, they would wait for the store."""
 
 REMEDY = {
     "g++": "install it (Debian: apt install g++), or name another compiler in the environment variable CXX",
@@ -62,7 +73,9 @@ def cache_directory() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offcut"
 
 
-def shared_library(text: str, *, directory: str | Path | None = None, trace: bool = False) -> Path:
+def shared_library(
+    text: str, *, directory: str | Path | None = None, trace: bool = False, harness: Path = HARNESS, training: Path | None = None
+) -> Path:
     """The shared library of an engine and its harness, built unless it is there already.
 
     The name is a hash of everything that goes in, so a change of the gateware, the harness or a tool makes another library. Several
@@ -76,6 +89,11 @@ def shared_library(text: str, *, directory: str | Path | None = None, trace: boo
         Where to keep it; :func:`cache_directory` unless given.
     trace : bool
         Whether it can write waveforms, which makes it slower.
+    harness : pathlib.Path
+        The C++ around the engine: :data:`HARNESS` or :data:`LIVE`.
+    training : pathlib.Path, optional
+        A Python program that runs the library which is its argument. All is then compiled again by what that run showed, if the compiler is GCC:
+        it takes three times as long, and makes a library that is a fifth faster.
 
     Returns
     -------
@@ -90,6 +108,8 @@ def shared_library(text: str, *, directory: str | Path | None = None, trace: boo
     verilator, compiler = _verilator(), _Compiler()
     ports = verilog.ports(text)
     source = {"dut.v": _random_power_up(text), "bench.v": _registered_inputs(ports), "ports.h": _ports_header(ports)}
+    narrow = NARROW if ports["s_axis_tkeep"].width <= NARROW_LANES else []
+    stages = [WATCHING, WATCHED] if training and compiler.is_gcc else [[]]
     tools = [verilator.version, compiler.version, f"trace={trace}", *COMPILER_OPTIONS, *LINK_OPTIONS]
 
     def build_runtime(target: Path) -> None:
@@ -107,13 +127,17 @@ def shared_library(text: str, *, directory: str | Path | None = None, trace: boo
             verilator.run([*options, "--Mdir", scratch, scratch / "bench.v", scratch / "dut.v"])
             parts = sorted(path.name for path in scratch.glob("Vdut*.cpp"))
             model = scratch / "model.cpp"  # one unit: the harness and the model are optimised as a whole
-            model.write_text("".join(f'#include "{name}"\n' for name in [*parts, "harness.cpp"]))
-            shutil.copy(HARNESS, scratch / "harness.cpp")
+            model.write_text("".join(f'#include "{name}"\n' for name in [*parts, harness.name]))
+            shutil.copy(harness, scratch / harness.name)
             objects = sorted(runtime.glob("*.o"))
-            compiler.compile([f"-I{scratch}", model, *objects, *LINK_OPTIONS, "-o", target], verilator, trace)
+            for options in stages:  # all of one name, by which a library that was watched finds its notes
+                compiler.compile([*narrow, *options, f"-I{scratch}", model, *objects, *LINK_OPTIONS, "-o", target], verilator, trace)
+                if training and options == WATCHING:
+                    _run("The training run", [sys.executable, str(training), str(target)])
 
     runtime = _kept(directory, "runtime", tools, "", build_runtime)
-    ingredients = [*tools, *VERILATOR_OPTIONS, HARNESS.read_text(), *source.values()]
+    ingredients = [*tools, *VERILATOR_OPTIONS, *narrow, *itertools.chain(*stages), harness.read_text(), *source.values()]
+    ingredients += [training.read_text()] if training else []
     return _kept(directory, verilog.TOP, ingredients, ".so", build_library)
 
 
@@ -175,10 +199,16 @@ class _Tool:
         self.version = self.run(["--version"]).stdout.splitlines()[0]
 
     def run(self, arguments: Iterable[str | Path], *, check: bool = True) -> subprocess.CompletedProcess[str]:
-        run = subprocess.run([*self._command, *map(str, arguments)], env=self._environment, capture_output=True, text=True, check=False)
-        if check and run.returncode:
-            raise BuildError(f"{self.name} failed:\n{run.stderr.strip()}")
-        return run
+        return _run(self.name, [*self._command, *map(str, arguments)], self._environment, check=check)
+
+
+def _run(
+    name: str, command: Sequence[str], environment: Mapping[str, str] | None = None, *, check: bool = True
+) -> subprocess.CompletedProcess[str]:
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if check and run.returncode:
+        raise BuildError(f"{name} failed:\n{run.stderr.strip()}")
+    return run
 
 
 class _Verilator(_Tool):
@@ -201,6 +231,7 @@ class _Compiler(_Tool):
         if not command or shutil.which(command[0]) is None:
             raise BuildError(f"The RTL engine needs the C++ compiler {' '.join(command) or 'g++'}: {REMEDY['g++']}")
         super().__init__("The C++ compiler", command)
+        self.is_gcc = "clang" not in self.version
 
     def compile(self, arguments: Iterable[str | Path], verilator: _Verilator, trace: bool) -> None:
         include = [f"-I{verilator.include}", f"-I{verilator.include / 'vltstd'}"]
