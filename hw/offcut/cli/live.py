@@ -68,7 +68,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--untuned", action="store_true", help="compile the gateware once, without a profile of itself: a third of the time, a fifth slower"
     )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON; what the commands print goes to standard error")
-    configuration.add_arguments(parser)
+    configuration.add_engine(parser)
     parser.set_defaults(run=run)
 
 
