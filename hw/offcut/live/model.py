@@ -91,7 +91,7 @@ class ModelEngine:
         seed: int = 0,
         captures: Mapping[str, Path] | None = None,
     ) -> None:
-        self._options = Options(mtu_max=config.mtu_max, features=config.features)
+        self._options = Options(mtu_max=config.mtu_max, features=config.features, ufo_order=config.ufo_order)
         self._host, self._peer, self._header_bytes = host, peer, header_bytes
         for fd in (host, peer):
             os.set_blocking(fd, False)
