@@ -62,6 +62,22 @@ EDGES = {
         case(ETHERNET / OUTER4 / TO_VXLAN / IPV4 / UDP() / bytes(300), gso_type=0x20 | UFO, gso_size=96),
         "bad_request",
     ),
+    "a UDP tunnel over IPv6 that says it is over IPv4": (
+        case(ETHERNET / OUTER6 / TO_VXLAN / IPV4 / TCP() / bytes(300), gso_type=0x20 | TCPV4, gso_size=100),
+        "bad_header",
+    ),
+    "a datagram to be fragmented in IP in IP": (
+        case(ETHERNET / OUTER4 / IPV4 / UDP() / bytes(300), gso_type=UFO, gso_size=96),
+        "bad_header",
+    ),
+    "IP in IP in IP": (
+        case(ETHERNET / OUTER4 / OUTER4 / IPV4 / TCP() / bytes(300), gso_type=TCPV4, gso_size=100),
+        "bad_header",
+    ),
+    "a first fragment, whose TCP checksum auto leaves alone": (
+        automatic(ETHERNET / IP(src="10.0.0.1", dst="10.0.0.2", flags="MF") / TCP(chksum=0x1234) / bytes(100)),
+        1,
+    ),
     "a request of csum_offset alone, which is none for auto": (
         case(ETHERNET / IPV4 / TCP() / bytes(3000), auto=True, **nothing_asked({"csum_offset": 1})),
         1,

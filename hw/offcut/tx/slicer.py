@@ -86,6 +86,12 @@ class Slicer(wiring.Component):
         plan, step = self.plan.payload, self.o.payload
         top = size - 1
 
+        def named(value, name):
+            """A signal for what is used more than once, so that it is described once."""
+            signal = Signal.like(value, name=name)
+            m.d.comb += signal.eq(value)
+            return signal
+
         # --- Where in the frame the window stands.
         at = Signal(range(g.store_rows))  # of head
         taken_next = Signal(FRAME_LEN_BITS - bits, init=1)  # rows of the frame up to head
@@ -111,9 +117,9 @@ class Slicer(wiring.Component):
         more_header, full_next, at_limit_next = Signal(), Signal(), Signal()
         tail_next = Signal(bits + 1)
         skips = plan.skip != 0
-        in_header = Mux(begin, skips | plan.moved, more_header)
-        full = Mux(opening, plan.single, full_next)  # the word ends a full segment
-        at_limit = Mux(begin, plan.limit_first, at_limit_next)  # nothing behind limit_lane of head belongs to the frame
+        in_header = named(Mux(begin, skips | plan.moved, more_header), "in_header")
+        full = named(Mux(opening, plan.single, full_next), "full")  # the word ends a full segment
+        at_limit = named(Mux(begin, plan.limit_first, at_limit_next), "at_limit")  # nothing behind limit_lane of head belongs to the frame
 
         # --- The word's last byte in the window, if the frame does not end before: in head (over) or in older, and in which lane.
         # All of its places are compared at once, and the answer chosen late.
@@ -128,13 +134,13 @@ class Slicer(wiring.Component):
         older = Signal(g.row_end)
         older_ends = Signal()  # as the wire has it, limit or not
         older_hides = Signal()  # a fault behind the limit is no fault of the unit: it is told once that is done
-        beyond = ~head.empty & ~at_most(head.lane, limit_lane)
+        beyond = named(~head.empty & ~at_most(head.lane, limit_lane), "beyond")
         hides = at_limit & beyond & (head.fault != 0)
-        by_older = older.last | back
-        needs_head = ~by_older & over
+        by_older = named(older.last | back, "by_older")
+        needs_head = named(~by_older & over, "needs_head")
         older_done = older.last & ((over & ~back) | in_word(older.lane))
         head_done = needs_head & ((at_limit & in_word(limit_lane)) | (head.last & (head.empty | in_word(head.lane))))
-        ends = older_done | head_done
+        ends = named(older_done | head_done, "ends")
 
         # --- What this clock does.
         swallow = plan.swallow | drain
