@@ -8,6 +8,7 @@ from .layouts import RUN_BITS
 
 __all__ = ["Runs", "plain_layout", "run_layout"]
 
+
 def plain_layout(geometry, rest):
     """One fragment: the row and lane of its last byte as it leaves, whether that is its first row, and whatever else is to be known of it."""
     return data.StructLayout({
