@@ -2,7 +2,7 @@
 
 from amaranth import Mux, Signal, Value
 
-from offcut.tx.runs import COUNT_BITS
+from offcut.tx.layouts import RUN_BITS
 
 from .bench import Bench
 
@@ -17,7 +17,7 @@ def runs_bench(runs, *, invariants=True):
     bench.assume_stream_rules(runs.i)
     bench.stream_rules(runs.o, "o")
 
-    made = Signal(COUNT_BITS + 1)
+    made = Signal(RUN_BITS + 1)
     final = made == run.count
     makes = runs.i.valid & (~runs.o.valid | runs.o.ready)
     with m.If(makes):

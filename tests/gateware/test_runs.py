@@ -5,11 +5,12 @@ from amaranth.hdl import Signal
 from amaranth.lib import data
 from support import geometry, plain, pulse, receiver, sender, simulate
 
-from offcut.tx.runs import COUNT_BITS, Runs
+from offcut.tx.layouts import RUN_BITS
+from offcut.tx.runs import Runs
 
 REST = data.StructLayout({"slot": 2, "position": 17})
 PAUSES = [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5), (0.0, 0.9), (0.9, 0.0)]  # of the source, of the sink
-MOST = (1 << COUNT_BITS) - 1
+MOST = (1 << RUN_BITS) - 1
 
 
 def random_run(dice, count, g):

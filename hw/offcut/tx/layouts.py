@@ -19,6 +19,10 @@ RUN_BITS = 13
 """Fragments that IP can number: their offset field counts 8 bytes in 13 bits."""
 
 
+BUFFER_MARGIN = 20
+"""Words that a buffer holds beyond those it is meant for: with fewer left it would stop the slicer, which has some under way."""
+
+
 class Drop(enum.IntEnum):
     """Why a frame does not leave. The names are the ports', the counters', the JSON's and the model's."""
 
@@ -159,11 +163,12 @@ class Geometry:
         self.fields = [field for field, is_built in built.items() if is_built]
         self.field_bits = ceil_log2(len(self.fields))
 
-        unit_rows = -(-config.mtu_max // self.bus_bytes) + 20
-        whole_rows = (1 << 16) // self.bus_bytes + 20 if self.runs else 0  # a datagram whose fragments wait for its checksum
-        self.buffer_banks = banks(max(2 * unit_rows - 20, whole_rows))
-        self.side_banks = banks(unit_rows)
-        self.datagram_words = sum(self.buffer_banks) - 30
+        unit_rows = -(-config.mtu_max // self.bus_bytes)
+        whole_rows = (1 << 16) // self.bus_bytes if self.runs else 0  # a datagram whose fragments wait for its checksum
+        self.buffer_banks = banks(max(2 * unit_rows, whole_rows) + BUFFER_MARGIN)
+        self.side_banks = banks(unit_rows + BUFFER_MARGIN)
+        # (While one fills it, nothing else may; and it must be given up before the buffer asks the slicer to wait.)
+        self.datagram_words = sum(self.buffer_banks) - 2 * BUFFER_MARGIN
 
         self._layouts(ceil_log2(self.slots), ceil_log2(self.store_rows))
 

@@ -4,10 +4,9 @@ from amaranth import Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["COUNT_BITS", "Runs", "plain_layout", "run_layout"]
+from .layouts import RUN_BITS
 
-COUNT_BITS = 13
-"""Of a datagram of 65535 bytes, cut at 8."""
+__all__ = ["Runs", "plain_layout", "run_layout"]
 
 
 def plain_layout(geometry, rest):
@@ -25,7 +24,7 @@ def plain_layout(geometry, rest):
 def run_layout(geometry, rest):
     """``count`` full fragments, and a last one."""
     return data.StructLayout({
-        "count": COUNT_BITS,
+        "count": RUN_BITS,
         "first": 1,
         "last": 1,
         "last_row": geometry.row_bits,
@@ -65,7 +64,7 @@ class Runs(wiring.Component):
         run, entry = self.i.payload, self.o.payload
 
         begun = Signal()
-        left = Signal(COUNT_BITS)  # full entries, once begun
+        left = Signal(RUN_BITS)  # full entries, once begun
         none_left = Signal()
         final = Mux(begun, none_left, run.count == 0)
         go = Signal()
