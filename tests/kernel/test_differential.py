@@ -54,7 +54,7 @@ def gateware(script, seed):
 
     def check(spoil):
         under_test = script.Gateware.__new__(script.Gateware)
-        under_test._features, under_test._ufo_order = frozenset(FEATURES), "last"
+        under_test._features, under_test._ufo_order, under_test._ufo_buffer = frozenset(FEATURES), "last", None
         under_test._engine = ModelAsEngine(cases, spoil)
         under_test.seen = script.defaultdict(Counter)
         under_test.check(0, cases, script.random.Random(seed))

@@ -88,14 +88,13 @@ class Verdict(wiring.Component):
         mtu_left = Signal(signed(18))
         m.d.comb += mtu_left.eq(request.size - ip_bytes)
         size, size_good = Signal(16), Signal()
+        m.d.sync += [size.eq(mtu_left), size_good.eq(mtu_left > 0)]
+        with m.If(by_uso):
+            m.d.sync += [size.eq(request.csum_start), size_good.eq((request.csum_start + ip_bytes) <= request.size)]
+        with m.If(by_ufo):
+            m.d.sync += [size.eq(mtu_left & ~7), size_good.eq(mtu_left >= 8)]
         with m.If(segment):
             m.d.sync += size.eq(request.size)
-        with m.Elif(by_uso):
-            m.d.sync += [size.eq(request.csum_start), size_good.eq((request.csum_start + ip_bytes) <= request.size)]
-        with m.Elif(by_ufo):
-            m.d.sync += [size.eq(mtu_left & ~7), size_good.eq(mtu_left >= 8)]
-        with m.Else():
-            m.d.sync += [size.eq(mtu_left), size_good.eq(mtu_left > 0)]
         header_out, header_long = Signal(HEADER_LEN_BITS), Signal()
         longer = Signal(HEADER_LEN_BITS + 1)
         m.d.comb += longer.eq(facts.header_out + Mux(segment & by_ufo & facts.ipv6, FRAGMENT_HEADER_BYTES, 0))
@@ -132,9 +131,9 @@ class Verdict(wiring.Component):
             allowed = Signal()
             with m.If(facts.tcp):
                 m.d.comb += allowed.eq(Mux(facts.ipv6, on.tcp6 if g.tcp6 else 0, on.tcp4 if g.tcp4 else 0))
-            with m.Elif(by_uso):
+            with m.If(by_uso):
                 m.d.comb += allowed.eq(on.uso & udp_whole)
-            with m.Elif(by_ufo):
+            with m.If(by_ufo):
                 m.d.comb += allowed.eq(on.ufo & udp_whole & ~facts.ipv6 & (facts.fragment == 0))
             with m.If(~facts.ip_whole | (~facts.ipv6 & ip_empty)):
                 pass

@@ -508,12 +508,9 @@ class Walker(wiring.Component):
                     # (Over IPv4, auto leaves a datagram without a checksum.)
                     tag(Field.LOW, Field.CSUM)
                     tag(Field.LOW, when=auto & ~here_ipv6 & (low == 0))
-                    with m.If(~cutting):
-                        add("l4", high, minus(low))
-                    with m.Elif(as_ufo):
-                        add("l4", 0, minus(low))
-                    with m.Elif(~scratch):
-                        add("l4", minus(high), low)
+                    add("l4", high, minus(low), ~cutting)
+                    add("l4", 0, minus(low), cutting & as_ufo)
+                    add("l4", minus(high), low, cutting & ~scratch)
                     add("tunnel", minus(low), high)
                     with m.If(look):
                         m.d.sync += [facts.udp_length.eq(high), facts.csum.eq(low), facts.l4_whole.eq(1)]
