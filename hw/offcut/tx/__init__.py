@@ -34,12 +34,14 @@ from .slicer import Slicer
 
 __all__ = ["OffcutTx"]
 
+INGRESS_DEPTH = 6
+"""Requests that can be under way when the request queue's room goes."""
+
 SLICER_DEPTH = 14
 """Entries likewise, and so many fewer that the sums of those in the joiner fit as well."""
 
 SUM_LATENCY_HIDDEN = 6
 """Clocks from a unit's last word to the one in which the patcher wants its sum: it must be there by then."""
-
 
 RUN_FIELDS = ("first", "last", "last_row", "last_lane")
 """Of an entry: what differs among the fragments of a run."""
@@ -85,7 +87,7 @@ class OffcutTx(wiring.Component):
 
         m.submodules.ingress = ingress = Ingress(g)
         m.submodules.rows = rows = RowStore(g)
-        m.submodules.requests = requests = Queue(g.request, depth=g.queue_depth, margin=6)
+        m.submodules.requests = requests = Queue(g.request, depth=g.queue_depth, margin=INGRESS_DEPTH)
         m.submodules.parser = parser = HeaderParser(g)
         m.submodules.plans = plans = Queue(g.plan, depth=g.queue_depth, margin=UNDER_WAY + 1)
         m.submodules.header_ram = header_ram = HeaderRam(g)

@@ -1,6 +1,10 @@
 """Numbers of protocols, and where the fields of their headers stand, as :class:`parser.walker.Walker` reads them: in 32-bit words."""
 
-__all__ = ["EtherType", "ExtensionHeader", "Gre", "Protocol"]
+__all__ = ["TAG_BYTES", "EtherType", "ExtensionHeader", "Gre", "Protocol"]
+
+
+TAG_BYTES = 4
+"""IEEE 802.1Q: what a VLAN tag adds to a header."""
 
 
 class EtherType:

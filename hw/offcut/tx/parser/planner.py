@@ -4,8 +4,9 @@ from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..headers import TAG_BYTES
 from ..ones import fold
-from .verdict import TAG_BYTES, verdict_layout
+from .verdict import verdict_layout
 
 __all__ = ["PLANNER_CLOCKS", "Planner"]
 
@@ -96,11 +97,11 @@ class Planner(wiring.Component):
             m.d.sync += plan.csum_low.eq(facts.l4 + Mux(tcp, TCP_CSUM_AT + 1, UDP_CSUM_AT + 1) + added)
         with m.Else():
             m.d.sync += plan.csum_low.eq(request.csum_low + added)
-        if "ufo" in plan.shape().members:
+        if g.ufo:
             m.d.sync += plan.ufo.eq(verdict.ufo)
-        if "crc" in plan.shape().members:
+        if g.sctp:
             m.d.sync += plan.crc.eq(verdict.crc)
-        if "user" in plan.shape().members:
+        if g.config.user_width:
             m.d.sync += plan.user.eq(request.user)
 
         values = {

@@ -4,6 +4,7 @@ from amaranth import C, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..headers import TAG_BYTES
 from ..layouts import DROP_BITS, FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Kind
 from .facts import facts_layout
 
@@ -14,7 +15,7 @@ UDP_BYTES = 8
 USO_MOST_SEGMENTS_BITS = 7
 """``UDP_MAX_SEGMENTS`` is 128."""
 FRAGMENT_HEADER_BYTES = 8
-TAG_AT, TAG_BYTES = 12, 4
+TAG_AT = 12
 
 
 def verdict_layout(geometry):

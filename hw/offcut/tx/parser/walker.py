@@ -4,7 +4,7 @@ from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..headers import EtherType, ExtensionHeader, Gre, Protocol
+from ..headers import TAG_BYTES, EtherType, ExtensionHeader, Gre, Protocol
 from ..layouts import DROP_BITS, HEADER_LEN_BITS, Base, Drop, Field, Kind
 from .facts import facts_layout
 from .feed import WORD_BYTES, word_layout
@@ -21,7 +21,6 @@ IPV6_WORDS = 10
 IPV6_BYTES = WORD_BYTES * IPV6_WORDS
 TCP_LEAST_WORDS = 5
 JUMBO_BYTES = 8
-VLAN_BYTES = 4
 JUMBO_LEAST = 1 << 16
 """IP packets above this have a jumbo payload option where they are IPv6; from it on no length field can hold them."""
 
@@ -198,9 +197,9 @@ class Walker(wiring.Component):
                 with m.If(when):
                     m.d.comb += sums[name].clear.eq(1)
 
-        def minus(value, bits=16):
+        def minus(value):
             """In one's complement, to take something out is to add its inverse."""
-            return (~value)[:bits] if len(value) == bits else 0xFFFF ^ value
+            return 0xFFFF ^ value
 
         # --- The header as it leaves: this word, unless a state says otherwise.
         header = self.header.payload
@@ -537,7 +536,7 @@ class Walker(wiring.Component):
                     with m.If(facts.tunnel_udp):
                         add("tunnel", minus(facts.tunnel_at), v6_at)
                     with m.Else():
-                        add("tunnel", Mux(facts.grown, VLAN_BYTES, 0), v6_at)
+                        add("tunnel", Mux(facts.grown, TAG_BYTES, 0), v6_at)
             with m.Case(State.SETTLE_2):
                 goto(State.SETTLE_3)
                 m.d.comb += self.settle[1].eq(1)
@@ -546,7 +545,7 @@ class Walker(wiring.Component):
                     # (The longest datagrams end behind byte 65535.)
                     add("l4", Mux(facts.tcp, Protocol.TCP, Protocol.UDP), Mux(pseudo, facts.end[16:], 0))
                 with m.Elif(facts.tcp):
-                    add("l4", Mux(facts.grown, 0xFFFF ^ VLAN_BYTES, 0), Mux(facts.shrunk, JUMBO_BYTES, 0))
+                    add("l4", Mux(facts.grown, 0xFFFF ^ TAG_BYTES, 0), Mux(facts.shrunk, JUMBO_BYTES, 0))
                 if g.tunnel_csum:
                     with m.If(facts.tcp):
                         add("tunnel", facts.end[:16], facts.end[16:], ~facts.tunnel_udp)
