@@ -16,6 +16,7 @@ import select
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -38,6 +39,8 @@ _QUEUE = 131072
 """Wire frames that may wait: more than one request can make."""
 _READ_BYTES = 1 << 20
 _SETTLE_SECONDS = 5.0
+_SHORT_OF_MEMORY_SECONDS = 0.05
+"""Between two tries to hand over a frame for which the kernel finds no buffer."""
 
 _SETUP = (
     f"ip link set dev {_IN} mtu {_MTU} addrgenmode none up",
@@ -106,18 +109,30 @@ class KernelOracle:
             The wire frames in order, ``[]`` where the kernel drops, ``None`` where it refuses (EINVAL).
         """
         try:
-            os.write(self._in, header.ljust(_VNET_HDR_BYTES, b"\0") + frame)
+            self._write(header.ljust(_VNET_HDR_BYTES, b"\0") + frame)
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
             return None
         self._asked += 1
         sentinel = _SENTINEL + struct.pack("!Q", self._asked)
-        os.write(self._in, bytes(_VNET_HDR_BYTES) + sentinel)
+        self._write(bytes(_VNET_HDR_BYTES) + sentinel)
         frames = []
         while (seen := self._read()) != sentinel:
             frames.append(seen)
         return frames
+
+    def _write(self, packet: bytes) -> None:
+        """Hand a packet over. A kernel that has no buffer for it at the moment (ENOBUFS, ENOMEM) is asked again for a while."""
+        until = time.monotonic() + _SETTLE_SECONDS
+        while True:
+            try:
+                os.write(self._in, packet)
+                return
+            except OSError as error:
+                if error.errno not in (errno.ENOBUFS, errno.ENOMEM) or time.monotonic() > until:
+                    raise
+                time.sleep(_SHORT_OF_MEMORY_SECONDS)
 
     def _read(self) -> bytes:
         while True:

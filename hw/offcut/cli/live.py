@@ -1,17 +1,14 @@
 """``offcut live``: a network interface whose frames the engine cuts."""
 
 import argparse
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from offcut.cli import configuration
 from offcut.cli.errors import CommandError, reason
+from offcut.cli.signals import Terminated
 from offcut.live import ENGINES, LiveError, Session, Settings
 from offcut.live.network import HOST, IPV6_MTU, PEER
 from offcut.live.report import Report, status_line
@@ -40,7 +37,6 @@ examples:
 
 TICK_SECONDS = 0.05
 STATUS_SECONDS = 1.0
-STOPPING = (signal.SIGTERM, signal.SIGHUP)
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -88,8 +84,9 @@ def run(args: argparse.Namespace) -> None:
     except ValueError as error:
         raise CommandError(str(error)) from None
     try:
-        with _stopped_by_signals():
-            status = _live(settings, args)
+        status = _live(settings, args)
+    except Terminated:
+        raise KeyboardInterrupt from None  # a request to end is as good as Ctrl-C
     except LiveError as error:
         raise CommandError(str(error)) from None
     except OSError as error:
@@ -156,7 +153,7 @@ def _watch(session: Session) -> None:
             now, moment = session.counters(), time.monotonic()
             print(start + status_line(before, now, moment - then), end=end, file=sys.stderr, flush=True)
             before, then = now, moment
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated):
         print(file=sys.stderr)
 
 
@@ -166,24 +163,6 @@ def _finish(session: Session, process: "subprocess.Popen[bytes]") -> int:
         session.counters()
         time.sleep(TICK_SECONDS)
     return process.returncode
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """A request to end is as good as Ctrl-C, unless it is ignored, as by ``nohup``."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in STOPPING}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _tell(text: str) -> None:
