@@ -40,7 +40,15 @@ def facts_layout(geometry):
         | ({"sctp": 1} if geometry.sctp else {})
         | ({"seq": 32, "flags": 16} if geometry.tcp else {})
         | (
-            {"inner_ipv6": 1, "inner_length_at": place, "inner_identification": 16, "tunnel_at": place, "tunnel_udp": 1, "inner": 1}
+            {
+                "inner_ipv6": 1,
+                "inner_length_at": place,
+                "inner_identification": 16,
+                "tunnel_at": place,
+                "tunnel_udp": 1,
+                "tunnel_csum": 1,
+                "inner": 1,
+            }
             if geometry.tunnel
             else {}
         )

@@ -73,7 +73,6 @@ class Planner(wiring.Component):
         tcp, auto = facts.tcp, verdict.auto
         added = Mux(verdict.added, TAG_BYTES, 0)
         plan, record = plans[0], records[0]
-        ufo_csum_low = verdict.header_out + UDP_CSUM_AT + 1
         m.d.sync += [
             plan.drop.eq(verdict.drop),
             plan.swallow.eq(verdict.drop != 0),
@@ -91,10 +90,11 @@ class Planner(wiring.Component):
             plan.ip.eq(verdict.ip),
             plan.ip_low.eq(facts.l3 + IPV4_CSUM_AT + 1 + added),
         ]
+        csum_at = Mux(tcp, TCP_CSUM_AT + 1, UDP_CSUM_AT + 1)
         with m.If(verdict.cut):
-            m.d.sync += plan.csum_low.eq(ufo_csum_low)
+            m.d.sync += plan.csum_low.eq(Mux(verdict.ufo, verdict.header_out, facts.l4_out) + csum_at)
         with m.Elif(auto):
-            m.d.sync += plan.csum_low.eq(facts.l4 + Mux(tcp, TCP_CSUM_AT + 1, UDP_CSUM_AT + 1) + added)
+            m.d.sync += plan.csum_low.eq(facts.l4 + csum_at + added)
         with m.Else():
             m.d.sync += plan.csum_low.eq(request.csum_low + added)
         if g.ufo:
@@ -119,7 +119,7 @@ class Planner(wiring.Component):
             values |= {name: facts[name] for name in ("seq", "flags")}
             values |= {name: request[name] for name in ("clear_first", "clear_middle", "clear_last")}
         if g.tunnel:
-            values |= {name: facts[name] for name in ("inner_identification", "tunnel_udp", "inner_ipv6")}
+            values |= {name: facts[name] for name in ("inner", "inner_identification", "tunnel_udp", "tunnel_csum", "inner_ipv6")}
             values |= {"inner_length_behind": facts.inner_length_at - 1, "tunnel_behind": facts.tunnel_at - 1}
         m.d.sync += [record[name].eq(value) for name, value in values.items() if name in g.record.members]
 

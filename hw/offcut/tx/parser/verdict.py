@@ -161,7 +161,7 @@ class Verdict(wiring.Component):
             verdict.auto.eq(auto & (cut | ip | csum)),
             verdict.limit.eq(cut & auto & ~facts.big),
             verdict.ip.eq(ip),
-            verdict.csum.eq(csum | (cut & by_ufo & ~(auto & (facts.csum == 0)))),
+            verdict.csum.eq(csum | (cut & ~(auto & facts.udp & ~facts.ipv6 & (facts.csum == 0)))),
             verdict.ufo.eq(cut & by_ufo),
             verdict.crc.eq(csum & (facts.sctp if g.sctp else C(0))),
             verdict.size.eq(size),

@@ -438,6 +438,8 @@ class Walker(wiring.Component):
                     with m.Elif((number == 1) & with_checksum):
                         tag(Field.TUNNEL_CSUM)
                         add("tunnel", 0, low)
+                        with m.If(look):
+                            m.d.sync += facts.tunnel_csum.eq(1)
                     with m.Else():
                         add("tunnel", high, low)
                     inside = Mux(first, low, carried)
@@ -458,7 +460,7 @@ class Walker(wiring.Component):
                     add("tunnel", Mux(second, 0, high), Mux(flip, 0, low))
                     with m.If(look):
                         with m.If(~opaque & (number == 0)):
-                            m.d.sync += [facts.tunnel_at.eq(out), facts.tunnel_udp.eq(1)]
+                            m.d.sync += [facts.tunnel_at.eq(out), facts.tunnel_udp.eq(1), facts.tunnel_csum.eq(request.tunnel_csum)]
                         with m.If((second & arrived) | (opaque & (arrived | half))):
                             goto_ip(request.base == Base.TCP4, request.base == Base.TCP6, 1)
                         with m.Elif(second):
@@ -484,7 +486,6 @@ class Walker(wiring.Component):
                             if g.tcp:
                                 m.d.sync += facts.flags.eq(high)
                     with m.Case(4):
-                        tag(Field.CSUM)
                         add("l4", Mux(scratch, 0, high), low, cutting)
                         add("l4", minus(high), 0, ~cutting)
                         add("tunnel", minus(high), 0)
@@ -504,9 +505,7 @@ class Walker(wiring.Component):
                     with m.If(look):
                         m.d.sync += [facts.udp.eq(1), facts.l4_out.eq(out)]
                 with m.Else():
-                    # (Over IPv4, auto leaves a datagram without a checksum.)
-                    tag(Field.LOW, Field.CSUM)
-                    tag(Field.LOW, when=auto & ~here_ipv6 & (low == 0))
+                    tag(Field.LOW)
                     add("l4", high, minus(low), ~cutting)
                     add("l4", 0, minus(low), cutting & as_ufo)
                     add("l4", minus(high), low, cutting & ~scratch)
