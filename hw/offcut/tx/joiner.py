@@ -102,7 +102,8 @@ class Joiner(wiring.Component):
 
         # --- Clock 0: which row.
         row = Signal(g.row_bits)
-        first, last_next = Signal(init=1), Signal()
+        first = Signal(init=1)
+        last_next = Signal()
         last = Mux(first, entry.single, last_next)
         may_go = queue.room & (self.ready | ~first)
         go = self.entries.valid & may_go & ~entry.void
@@ -129,14 +130,17 @@ class Joiner(wiring.Component):
         header_row, header_lane = entry.header_len >> bits, entry.header_len[:bits]
         header_bytes = Signal(range(size + 1))
         m.d.sync += header_bytes.eq(Mux(row < header_row, size, Mux(row == header_row, header_lane, 0)))
-        ip_lane, ip_here = Signal(max(1, bits - 1)), Signal()
+        ip_lane = Signal(max(1, bits - 1))
+        ip_here = Signal()
         m.d.sync += [ip_lane.eq(entry.ip_low[1:bits]), ip_here.eq(entry.ip & (row == entry.ip_low >> bits))]
-        header_lanes, ip_lanes = Signal(halfwords), Signal(halfwords)
+        header_lanes = Signal(halfwords)
+        ip_lanes = Signal(halfwords)
         m.d.sync += [header_lanes[lane].eq(header_bytes > 2 * lane) for lane in range(halfwords)]
         m.d.sync += [ip_lanes[lane].eq(ip_here & (ip_lane == lane)) for lane in range(halfwords)]
 
         # --- Clock L: the header's row and its fields. A tag counts only where a header is patched, a fragment's only in one.
-        header, tags = Signal(g.width), Signal(self.fields.shape())
+        header = Signal(g.width)
+        tags = Signal(self.fields.shape())
         ip_at, cut = later(ip_lanes, lookup - 3, "ip_tag"), later(entry.cut, lookup - 1, "cut")
         fragment = later(entry.ufo, lookup - 1, "fragment") if g.ufo else C(0)
         m.d.sync += header.eq(self.header)
@@ -155,8 +159,10 @@ class Joiner(wiring.Component):
         # One at an odd place stands in the lanes the other way round, and so was summed.
         low_row, low_lane = entry.csum_low >> bits, entry.csum_low[:bits]
         csum_on = entry.csum & ~(entry.crc if g.sctp else C(0))
-        lane_high, lane_low = Signal(bits), Signal(bits)
-        high_here, low_here = Signal(), Signal()
+        lane_high = Signal(bits)
+        lane_low = Signal(bits)
+        high_here = Signal()
+        low_here = Signal()
         m.d.sync += [
             lane_high.eq(low_lane - 1),
             lane_low.eq(low_lane),
@@ -182,7 +188,8 @@ class Joiner(wiring.Component):
                     with m.Case(number):
                         m.d.comb += crc.eq(self.crc.rotate_left(8 * number))
         ip_at = later(ip_at, 1, "ip_byte")
-        joined, replaced = Signal(g.width), Signal(size)
+        joined = Signal(g.width)
+        replaced = Signal(size)
         for lane in range(size):
             byte = Mux(csum_at[lane], odd_byte if lane % 2 else even_byte, patched.word_select(lane, 8))
             other = csum_at[lane] | ip_at[lane // 2]

@@ -167,7 +167,9 @@ class ParallelPatcher(wiring.Component):
         if g.tunnel_csum:
             # (What is added is below 0xFFFF where a zero is mangled: then the sum's zero shows as 0, and inverted as 0xFFFF.)
             third("tunnel_csum", ~add(tunnel_sum_2, two["tunnel"], mangle_tunnel_2))
-        sum_3, mangle_3, take_3 = Signal(16), Signal(), Signal()
+        sum_3 = Signal(16)
+        mangle_3 = Signal()
+        take_3 = Signal()
         udp_3 = kept(is_udp, "udp_2")
         with m.If(begun[1]):
             m.d.sync += [

@@ -81,8 +81,11 @@ class SerialPatcher(wiring.Component):
         )
 
         # --- Which step: a frame's program, then its payload's sum; or of a frame that is not cut the IP header's, a pause, the payload's.
-        running, pausing, summing = Signal(), Signal(), Signal()
-        at, slot = Signal(range(STEPS)), Signal.like(entry.slot)
+        running = Signal()
+        pausing = Signal()
+        summing = Signal()
+        at = Signal(range(STEPS))
+        slot = Signal.like(entry.slot)
         m.submodules.state = state = memory.Memory(shape=16, depth=STEPS, init=[])
         into_state, from_state = state.write_port(), state.read_port(domain="comb")
         read = words.read_port(domain="comb")
@@ -106,8 +109,11 @@ class SerialPatcher(wiring.Component):
             return Cat(step == g.tag(field) for field in fields if field in g.fields).any()
 
         # --- The step's value.
-        step_1, value_1, at_1 = Signal(g.field_bits), Signal(16), Signal.like(at)
-        summing_1, uncut_1 = Signal(), Signal()
+        step_1 = Signal(g.field_bits)
+        value_1 = Signal(16)
+        at_1 = Signal.like(at)
+        summing_1 = Signal()
+        uncut_1 = Signal()
         runs = of(word.field, *RUNNING) & ~(of(word.field, Field.LOW) & udp)
         m.d.sync += [at_1.eq(at), step_1.eq(0), summing_1.eq(summing), uncut_1.eq(~cut), value_1.eq(entry.ip_sum)]
         with m.If(self.begin & ~entry.cut):
@@ -118,8 +124,14 @@ class SerialPatcher(wiring.Component):
             m.d.sync += value_1.eq(self.sum)
 
         # --- What is added to it, and what a checksum begins with.
-        step_2, value_2, at_2 = Signal.like(step_1), Signal(16), Signal.like(at)
-        summing_2, inverted_2, begins_2, mangle_2, carry = Signal(), Signal(), Signal(), Signal(), Signal()
+        step_2 = Signal.like(step_1)
+        value_2 = Signal(16)
+        at_2 = Signal.like(at)
+        summing_2 = Signal()
+        inverted_2 = Signal()
+        begins_2 = Signal()
+        mangle_2 = Signal()
+        carry = Signal()
         base_2 = Signal(16)
         low_of_udp = of(step_1, Field.LOW) & udp
         added = Signal(16)
@@ -166,7 +178,10 @@ class SerialPatcher(wiring.Component):
 
         # --- The checksum that runs along.
         checksum = Signal(16)
-        step_3, value_3, inverted_3, summing_3 = Signal.like(step_2), Signal(16), Signal(), Signal()
+        step_3 = Signal.like(step_2)
+        value_3 = Signal(16)
+        inverted_3 = Signal()
+        summing_3 = Signal()
         m.d.sync += [
             checksum.eq(add(Mux(begins_2, base_2, checksum), value_2, mangle_2)),
             step_3.eq(step_2),
