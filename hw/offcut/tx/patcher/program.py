@@ -3,9 +3,10 @@
 from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
 
 from ..layouts import Field
-from .interface import FLAGS_CLEARED, record_layout
+from .interface import FLAGS_CLEARED, ID_15_BITS, ID_FIXED, record_layout
 
 __all__ = ["PLACES", "STEPS", "Program", "constants_layout", "word_layout"]
 
@@ -70,81 +71,87 @@ class Program(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         g = self._geometry
-        new = self.record.payload.record
         record = Signal(g.record)
 
-        def has(name):
-            return getattr(new, name) if name in g.record.members else C(0)
-
-        def kept(name, width=16):
-            return getattr(record, name) if name in g.record.members else C(0, width)
+        def of(name, width=1):
+            return record[name] if name in g.record.members else C(0, width)
 
         def behind(name):
-            return 0xFFFF ^ kept(name)
+            """What a length adds to its unit's, which counts from 1, where the place that it counts from does from 0."""
+            return 0xFFFF ^ of(name, 16)
 
-        ipv4, tcp, ufo = ~has("ipv6"), ~has("udp"), has("ufo")
-        inner, inner_ipv4 = has("inner"), has("inner") & ~has("inner_ipv6")
-        more = Mux(kept("ipv6", 1), MORE_FRAGMENTS_IPV6, MORE_FRAGMENTS_IPV4)
-        low = Mux(kept("udp", 1), behind("l4_behind"), kept("seq", 32)[:16])
-        kept_flags = kept("flags")
-        flags = {
-            name: kept_flags & ~Cat(C(FLAGS_CLEARED[name], 12) ^ kept(f"clear_{name}", 12), C(0, 4))
-            if name in FLAGS_CLEARED
-            else kept_flags
-            for name in PLACES
+        ipv6, udp, ufo, inner = of("ipv6"), of("udp"), of("ufo"), of("inner")
+        inner_ipv4 = inner & ~of("inner_ipv6")
+        step = Signal(range(STEPS))
+        cleared = [C(FLAGS_CLEARED[place], 12) ^ of(f"clear_{place}", 12) for place in PLACES[:-1]]
+        flags = of("flags", 16) & ~pick(cleared, step[: ceil_log2(len(PLACES))], 16)
+        steps = {
+            # Field: whether this record has it, whether it is the last, and what it is made of.
+            Field.LENGTH: (1, 0, behind("length_behind")),
+            Field.IDENTIFICATION: (~ipv6, 0, of("identification", 16)),
+            Field.FRAGMENT: (ufo, ipv6, Mux(ipv6, MORE_FRAGMENTS_IPV6, MORE_FRAGMENTS_IPV4)),
+            Field.IP_CSUM: (~ipv6, ufo, of("ip_sum", 16)),
+            Field.TUNNEL_LENGTH: (of("tunnel_udp"), 0, behind("tunnel_behind")),
+            Field.TUNNEL_CSUM: (of("tunnel_csum"), 0, of("tunnel_sum", 16)),
+            Field.INNER_LENGTH: (inner, 0, behind("inner_length_behind")),
+            Field.INNER_IDENTIFICATION: (inner_ipv4, 0, of("inner_identification", 16)),
+            Field.INNER_IP_CSUM: (inner_ipv4, 0, of("inner_ip_sum", 16)),
+            Field.LOW: (~ufo, udp, Mux(udp, behind("l4_behind"), of("seq", 32)[:16])),
+            Field.HIGH: (~udp, 0, of("seq", 32)[16:]),
         }
-        # Field, whether a new record has it, whether it is the last, and what it is made of.
-        steps = [
-            (Field.LENGTH, C(1), 0, behind("length_behind")),
-            (Field.IDENTIFICATION, ipv4, 0, kept("identification")),
-            (Field.FRAGMENT, ufo, kept("ipv6", 1), more),
-            (Field.IP_CSUM, ipv4, kept("ufo", 1), kept("ip_sum")),
-            (Field.TUNNEL_LENGTH, has("tunnel_udp"), 0, behind("tunnel_behind")),
-            (Field.TUNNEL_CSUM, has("tunnel_csum"), 0, kept("tunnel_sum")),
-            (Field.INNER_LENGTH, inner, 0, behind("inner_length_behind")),
-            (Field.INNER_IDENTIFICATION, inner_ipv4, 0, kept("inner_identification")),
-            (Field.INNER_IP_CSUM, inner_ipv4, 0, kept("inner_ip_sum")),
-            (Field.LOW, ~ufo, kept("udp", 1), low),
-            (Field.HIGH, tcp, 0, kept("seq", 32)[16:]),
-            *((Field.FLAGS, tcp, 1, flags[place]) for place in PLACES),
-        ]
-        steps = [step for step in steps if step[0] in g.fields]
+        fields, (there, last, values) = list(steps), zip(*steps.values(), strict=True)
 
-        # --- The steps that are left; the first of them is written.
-        left = Signal(len(steps))
-        step = Signal(range(len(steps)))
-        with m.If(left.any()):
-            m.d.sync += [left.eq(left & (left - 1)), self.at.eq(self.at + 1)]
-        for number in reversed(range(len(steps))):
-            with m.If(left[number]):
-                m.d.comb += step.eq(number)
+        # --- A step a clock, over those that are not there. The flags come last, in STEPS - 4 to STEPS - 1.
+        first_flags = STEPS - len(PLACES)
+        writing = Signal()
+        ends = Signal()
+        following = Signal.like(step)
+        m.d.comb += following.eq(step + 1)
+        with m.Switch(step):
+            for number in range(len(fields)):
+                with m.Case(number):
+                    m.d.comb += following.eq(first_flags)
+                    for later in reversed(range(number + 1, len(fields))):
+                        if fields[later] in g.fields:
+                            with m.If(there[later]):
+                                m.d.comb += following.eq(later)
+        with m.If(writing):
+            m.d.sync += [step.eq(following), self.at.eq(self.at + 1), writing.eq(~ends)]
         with m.If(self.record.valid):
             m.d.sync += [
-                left.eq(Cat(built for _, built, _, _ in steps)),
+                writing.eq(1),
+                step.eq(0),
                 self.at.eq(0),
                 self.slot.eq(self.record.payload.slot),
-                record.eq(new),
+                record.eq(self.record.payload.record),
             ]
-        m.d.comb += self.write.eq(left.any())
-        with m.Switch(step):
-            for number, (field, _, last, value) in enumerate(steps):
-                with m.Case(number):
-                    m.d.comb += [self.word.field.eq(g.tag(field)), self.word.last.eq(last), self.word.data.eq(value)]
+
+        in_flags = step >= first_flags
+        m.d.comb += [
+            self.write.eq(writing),
+            ends.eq(Mux(in_flags, step == STEPS - 1, pick(last, step, 1))),
+            self.word.last.eq(ends | in_flags),
+            self.word.data.eq(pick([*values, *[0] * (first_flags - len(fields)), *[flags] * len(PLACES)], step, 16)),
+            self.word.field.eq(
+                pick([*(g.tag(field) for field in fields), *[0] * (first_flags - len(fields)), *[g.tag(Field.FLAGS)] * 4], step, 4)
+            ),
+        ]
 
         # --- What is needed beside them.
         size = record.size
         if g.ufo:
-            size = Mux(record.ufo & ~record.ipv6, record.size >> 3, record.size)
-        id_mode = kept("id_mode", 2)
+            size = Mux(record.ufo & ~ipv6, record.size >> 3, record.size)
         m.d.sync += self.begin.eq(self.record.valid)
         m.d.comb += [
             self.constants.size.eq(size),
-            self.constants.id_fixed.eq((id_mode == 1) | kept("ufo", 1)),
-            self.constants.id_15_bits.eq(id_mode == 2),
-            *(
-                self.constants[name].eq(record[name])
-                for name in self.constants.shape().members
-                if name in g.record.members and name != "size"
-            ),
+            self.constants.id_fixed.eq((of("id_mode", 2) == ID_FIXED) | ufo),
+            self.constants.id_15_bits.eq(of("id_mode", 2) == ID_15_BITS),
+            *(self.constants[name].eq(of(name)) for name in ("udp", "ipv6", "tunnel_udp", "inner_ipv6") if name in g.record.members),
         ]
         return m
+
+
+def pick(values, index, width):
+    """One of some values by its number; 0 beyond them."""
+    shape = data.ArrayLayout(width, 1 << len(index))
+    return data.View(shape, Cat(*(Cat(value, C(0, width))[:width] for value in values), C(0, shape.size))[: shape.size])[index]
