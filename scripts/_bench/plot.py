@@ -60,7 +60,8 @@ def _bytes_per_clock(figure, figures):
         _plain(axes.xaxis, (64, 128, 256, 512, 1024, 2048, 4096, 8192))
         _plain(axes.yaxis, [width // 8 for width in widths])
     figure.axes[0].set_ylabel("bytes a clock")
-    figure.axes[0].legend(loc="lower right")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(widths))
 
 
 def _over_width(figure, figures):
