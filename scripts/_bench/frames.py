@@ -4,6 +4,7 @@ import struct
 from dataclasses import dataclass
 
 from offcut_model import Options, VirtioNetHdr, segment
+from offcut_model.checksum import ones_sum
 
 __all__ = ["CHECKSUM", "SUPER_FRAME", "Asked", "tcp", "udp", "vxlan"]
 
@@ -41,7 +42,8 @@ def tcp(length, *, gso_size=0, request=None, auto=False, mtu=1500, timestamps=Fa
     option = bytes.fromhex("0101080a 00000001 00000002") if timestamps else b""
     header = ETHERNET + IPV4 + TCP + len(option)
     head = _ethernet(0x0800) + _ipv4(length - ETHERNET, 6)
-    head += struct.pack("!HHIIBBHHH", 40000, 80, 1, 1, (header - ETHERNET - IPV4) << 2, 0x10, 512, 0, 0) + option
+    partial = _pseudo_header(length - ETHERNET - IPV4, 6)
+    head += struct.pack("!HHIIBBHHH", 40000, 80, 1, 1, (header - ETHERNET - IPV4) << 2, 0x10, 512, partial, 0) + option
     if gso_size:
         request = VirtioNetHdr(flags=1, gso_type=1, hdr_len=header, gso_size=gso_size, csum_start=34, csum_offset=16)
     return Asked(_filled(head, length), request, auto, mtu)
@@ -50,7 +52,7 @@ def tcp(length, *, gso_size=0, request=None, auto=False, mtu=1500, timestamps=Fa
 def udp(length, gso_size):
     """UDP over IPv4, ``length`` bytes, to be cut into datagrams of ``gso_size`` (USO)."""
     header = ETHERNET + IPV4 + UDP
-    head = _ethernet(0x0800) + _ipv4(length - ETHERNET, 17) + struct.pack("!HHHH", 40000, 4433, length - ETHERNET - IPV4, 0)
+    head = _ethernet(0x0800) + _ipv4(length - ETHERNET, 17) + _udp(4433, length - ETHERNET - IPV4)
     request = VirtioNetHdr(flags=1, gso_type=5, hdr_len=header, gso_size=gso_size, csum_start=34, csum_offset=6)
     return Asked(_filled(head, length), request)
 
@@ -61,7 +63,7 @@ def vxlan(length, gso_size):
     inner_ip = inner + ETHERNET
     inner_tcp = inner_ip + IPV4
     carried = tcp(length - inner).frame
-    head = _ethernet(0x0800) + _ipv4(length - ETHERNET, 17) + struct.pack("!HHHH", 40000, 4789, length - ETHERNET - IPV4, 0)
+    head = _ethernet(0x0800) + _ipv4(length - ETHERNET, 17) + _udp(4789, length - ETHERNET - IPV4)
     head += struct.pack("!II", 0x08000000, 42 << 8)
     request = VirtioNetHdr(
         flags=1 | 8,
@@ -82,6 +84,15 @@ def _ethernet(ethertype):
 
 def _ipv4(length, protocol):
     return struct.pack("!BBHHHBBH", 0x45, 0, length, 1, 0x4000, 64, protocol, 0) + ADDRESSES
+
+
+def _udp(port, length):
+    return struct.pack("!HHHH", 40000, port, length, _pseudo_header(length, 17))
+
+
+def _pseudo_header(length, protocol):
+    """What a host leaves in a checksum field that is still to be completed: the sum of addresses, protocol and length."""
+    return ones_sum(ADDRESSES + struct.pack("!HH", protocol, length))
 
 
 def _filled(head, length):

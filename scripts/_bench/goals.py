@@ -3,11 +3,12 @@
 Figures are kept as ``{group: {name: {width: number}}}``, and in files with the widths as text.
 """
 
+import math
 from dataclasses import dataclass, replace
 
 from . import clocks
 
-__all__ = ["GOALS", "Goal", "markdown", "others", "text", "verdict"]
+__all__ = ["GOALS", "Goal", "listed", "markdown", "others", "rows", "text", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Goal:
         The goal at each width that has one.
     more : bool
         The figure must be at least the limit, not at most.
-    digits : int
-        Behind the point.
+    digits : int or None
+        Behind the point; None for as many as there are. Rounded away from the goal, so nothing looks better than it is.
     words : str
         What follows "at least" or "at most", where the limits are many.
     """
@@ -35,7 +36,7 @@ class Goal:
     name: str
     limits: dict
     more: bool = False
-    digits: int = 0
+    digits: int | None = 0
     words: str = ""
 
     def asked(self, widths):
@@ -57,7 +58,14 @@ GOALS = (
     *(Goal(f"beats a clock: {name}", "beats", name, ALL, more=True, digits=3) for name in clocks.RUNS),
     *(Goal(f"of the ideal schedule: {name}", "mixed", name, ALL, more=True, digits=3) for name in clocks.MIXED),
     *(
-        Goal(f"clocks a frame: {name}", "small", name, {width: -(-60 * 8 // width) for width in WIDTHS}, words="ceil(60 / bytes)")
+        Goal(
+            f"clocks a frame: {name}",
+            "small",
+            name,
+            {width: -(-60 * 8 // width) for width in WIDTHS},
+            digits=None,
+            words="ceil(60 / bytes)",
+        )
         for name in ("60 bytes, no request", "60 bytes, one checksum")
     ),
     *(Goal(f"latency, clocks: {name}", "latency", name, LATENCY) for name in ("cut", "one checksum", "no request")),
@@ -65,8 +73,8 @@ GOALS = (
     Goal("routed MHz: every feature", "MHz", "every feature", {64: 210, 512: 165}, more=True),
     Goal("LUT: TCP over IPv4 and checksums", "LUT", "TCP over IPv4 and checksums", {64: 1500, 512: 4000}),
     Goal("LUT: default", "LUT", "default", {64: 3000, 512: 10000}),
-    Goal("RAMB36: default, --mtu-max 1522", "RAMB36", "default, --mtu-max 1522", {64: 4}, digits=1),
-    Goal("RAMB36: default", "RAMB36", "default", {64: 8}, digits=1),
+    Goal("RAMB36: default, --mtu-max 1522", "RAMB36", "default, --mtu-max 1522", {64: 4}, digits=None),
+    Goal("RAMB36: default", "RAMB36", "default", {64: 8}, digits=None),
     Goal("harness, million clocks a second", "harness", "million clocks a second", {64: 2.0}, more=True, digits=2),
     Goal(
         "harness, cost of a clock (64 bits: 1)", "harness", "cost of a clock", {128: 2.0, 256: 4.0, 512: 8.0}, digits=2, words="width / 64"
@@ -74,7 +82,7 @@ GOALS = (
 )
 """In the order in which issue and table have them."""
 
-OTHERS = (("mixed_beats", "beats a clock", 3), ("small", "clocks a frame", 1), ("latency", "latency, clocks", 0))
+OTHERS = (("mixed_beats", "beats a clock", 3), ("small", "clocks a frame", None), ("latency", "latency, clocks", 0))
 """Groups with figures that have no goal: what is measured, and digits."""
 
 NOT_MEASURED, STALE = "not measured", "stale"
@@ -87,7 +95,7 @@ def verdict(goal, values):
     """
     limits = {width: limit for width, limit in goal.limits.items() if width in values}
     missed = [
-        f"{_number(abs(limit - values[width]), goal.digits)} at {width}"
+        f"{_number(abs(limit - values[width]), goal.digits, math.ceil)} at {width}"
         for width, limit in limits.items()
         if values[width] is not None and (values[width] < limit if goal.more else values[width] > limit)
     ]
@@ -100,17 +108,28 @@ def verdict(goal, values):
     return "; ".join(said) or "met"
 
 
+def listed(figures, widths):
+    """The goals of these widths for other programs, each a dict."""
+    for goal, values in _of(figures, widths):
+        shown = {width: value for width, value in values.items() if width in widths}
+        yield {"what": goal.what, "goal": goal.asked(widths), "limits": goal.limits, "figures": shown, "verdict": verdict(goal, values)}
+
+
+def _of(figures, widths):
+    """The goals that say something of these widths, without their limits at others, each with its figures by width."""
+    for goal in GOALS:
+        limits = {width: limit for width, limit in goal.limits.items() if width in widths}
+        if limits:
+            yield replace(goal, limits=limits), figures.get(goal.group, {}).get(goal.name, {})
+
+
 def rows(figures, widths, measured_only=False):
     """The table: a list of texts for each goal that says something of these widths, behind one of headings."""
     yield ["what", "goal", *(f"{width} bits" for width in widths), ""]
-    for goal in GOALS:
-        limits = {width: limit for width, limit in goal.limits.items() if width in widths}
-        values = figures.get(goal.group, {}).get(goal.name, {})
-        if not limits or (measured_only and not values):
-            continue
-        goal = replace(goal, limits=limits)
-        cells = [_cell(values, width, goal.digits) for width in widths]
-        yield [goal.what, goal.asked(widths), *cells, verdict(goal, values)]
+    for goal, values in _of(figures, widths):
+        if values or not measured_only:
+            cells = [_cell(values, width, goal) for width in widths]
+            yield [goal.what, goal.asked(widths), *cells, verdict(goal, values)]
 
 
 def text(figures, widths, measured_only=False):
@@ -140,7 +159,8 @@ def others(figures, widths):
     for group, what, digits in OTHERS:
         for name, values in figures[group].items():
             if (group, name) not in goals:
-                lines.append([f"{what}: {name}", *(_cell(values, width, digits) for width in widths)])
+                shown = Goal(f"{what}: {name}", group, name, {}, clocks.GROUPS[group][1] == "more", digits)
+                lines.append([shown.what, *(_cell(values, width, shown) for width in widths)])
     return _table(lines)
 
 
@@ -148,13 +168,14 @@ def _table(lines):
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
-def _cell(values, width, digits):
+def _cell(values, width, goal):
     if width not in values:
         return ""
-    return STALE if values[width] is None else _number(values[width], digits)
+    return STALE if values[width] is None else _number(values[width], goal.digits, math.floor if goal.more else math.ceil)
 
 
-def _number(value, digits):
-    """With thousands; nothing behind the point where nothing is but zeroes, unless it is a share."""
-    shown = f"{value:,.{digits}f}"
-    return shown.removesuffix(".0") if digits == 1 else shown
+def _number(value, digits, rounding=round):
+    """With thousands, and so many digits behind the point, or with None as many as there are."""
+    if digits is None:
+        return f"{value:,g}"
+    return f"{rounding(round(value * 10**digits, 6)) / 10**digits:,.{digits}f}"

@@ -10,6 +10,7 @@ from offcut.config import Config
 
 MOST = Goal("clocks", "latency", "cut", {64: 16, 512: 20})
 LEAST = Goal("MHz", "MHz", "default", {64: 210, 512: 165}, more=True, digits=1)
+SHARE = Goal("beats a clock", "beats", "x", {64: 1.0}, more=True, digits=3)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +25,8 @@ LEAST = Goal("MHz", "MHz", "default", {64: 210, 512: 165}, more=True, digits=1)
         (MOST, {64: None, 512: None}, "stale"),
         (MOST, {}, "not measured"),
         (LEAST, {64: 210, 512: 170}, "met"),
+        (SHARE, {64: 0.9999}, "missed by 0.001 at 64"),
+        (SHARE, {64: 1.0}, "met"),
         (LEAST, {64: 209.5, 512: 170}, "missed by 0.5 at 64"),
     ],
 )
@@ -39,6 +42,20 @@ def test_the_table_has_a_line_for_each_goal_and_a_column_for_each_width():
     assert ["latency, clocks: cut", "at most 16 at 64, 20 at 512", "43", "20", "missed by 27 at 64"] in rows
     assert ["LUT: default", "at most 3,000 at 64, 10,000 at 512", "stale", "", "stale at 64; not measured at 512"] in rows
     assert ["of the ideal schedule: all kinds, small frames", "at least 1.000", "", "", "not measured"] in rows
+
+
+def test_what_is_nearly_reached_does_not_look_reached():
+    figures = {"beats": {"TSO, gso_size 536": {64: 0.99995}}, "small": {"60 bytes, no request": {64: 8.002}}}
+    rows = list(goals.rows(figures, (64,)))
+    assert ["beats a clock: TSO, gso_size 536", "at least 1.000", "0.999", "missed by 0.001 at 64"] in rows
+    assert ["clocks a frame: 60 bytes, no request", "at most ceil(60 / bytes)", "8.002", "missed by 0.002 at 64"] in rows
+
+
+def test_the_same_goals_are_told_to_programs():
+    found = list(goals.listed({"latency": {"cut": {64: 43, 128: 5, 512: 20}}}, (64, 512)))
+    assert len(found) == len(goals.GOALS)
+    (cut,) = [goal for goal in found if goal["what"] == "latency, clocks: cut"]
+    assert cut["limits"] == {64: 16, 512: 20} and cut["figures"] == {64: 43, 512: 20} and cut["verdict"] == "missed by 27 at 64"
 
 
 def test_a_table_of_one_width_has_the_goals_of_that_width_alone():

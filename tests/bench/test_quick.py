@@ -46,7 +46,7 @@ def test_it_is_red_when_the_committed_figures_are_better_than_the_gateware_and_s
     doctored["latency"]["of a kind that is measured no more"] = {64: 20}
     (tmp_path / "bench.json").write_text(record.dump(doctored))
     status, said = quick("--width", "64", "--against", tmp_path / "bench.json", "--json", tmp_path / "now.json")
-    now = json.loads((tmp_path / "now.json").read_text())
+    now = json.loads((tmp_path / "now.json").read_text())["figures"]
     assert status == 1
     worse, better = said.split("worse:\n")[1].split("better: record them with scripts/bench --record")
     for group, (name, value) in BETTER.items():
