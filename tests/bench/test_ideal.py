@@ -80,6 +80,15 @@ def test_a_full_room_costs_clocks_on_the_wire_where_the_source_would_have_run_ah
     assert ahead.spans_in == ((0, 10), (11, 35), (36, 36)) and ahead.spans_out[-2:] == ((32, 35), (37, 37))
 
 
+def test_an_ideal_with_a_short_queue_does_not_read_ahead_of_it():
+    """Two wire frames held: the first two segments have come in clocks 3 and 4; each of the others comes in the clock in which one has left."""
+    demands = [cut(24, *[8] * 8), whole(8)]
+    short = schedule(demands, 8, PLENTY, 2)
+    assert short.spans_in == ((0, 27), (31, 31)) and short.spans_out == schedule(demands, 8, PLENTY).spans_out
+    assert schedule(demands, 8, PLENTY, 9) == schedule(demands, 8, PLENTY)
+    assert schedule(demands, 8, PLENTY, 8) != schedule(demands, 8, PLENTY, 2)
+
+
 def test_a_wire_frame_that_never_fits_is_refused():
     with pytest.raises(ValueError, match="request 1 does not fit into 16 bytes"):
         schedule([whole(8), whole(40)], 8, 16)
