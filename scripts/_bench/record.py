@@ -5,7 +5,7 @@ from pathlib import Path
 
 from . import clocks
 
-__all__ = ["FILE", "compare", "dump", "load", "replaced"]
+__all__ = ["FILE", "compare", "dump", "load", "replaced", "widths"]
 
 FILE = Path(__file__).resolve().parents[1] / "results" / "bench.json"
 
@@ -33,6 +33,11 @@ def dump(figures):
         lines = [f"  {json.dumps(name)}: {json.dumps(of)}" for name, of in names.items()]
         groups.append(f" {json.dumps(group)}: {{\n" + ",\n".join(lines) + "\n }")
     return "{\n" + ",\n".join(groups) + "\n}\n"
+
+
+def widths(figures):
+    """The widths at which clocks were counted."""
+    return sorted({width for of in figures["beats"].values() for width in of})
 
 
 def replaced(older, newer):
