@@ -10,7 +10,7 @@ from scapy.packet import Raw
 
 from _bench import clocks
 from _bench.frames import CHECKSUM, Asked, tcp, udp, vxlan
-from offcut.config import Config
+from offcut.config import WIDTHS, Config
 from offcut.rtl import Result, Span
 
 
@@ -53,14 +53,17 @@ def test_clocks_a_frame_are_those_of_the_second_half():
     assert clocks._clocks_a_frame(Fake([], spans), FRAME) == 9
 
 
-@pytest.mark.parametrize(("whole", "latency"), [(60, 12), (57, 12), (56, 13), (8, 19), (1, 19)])
-def test_latency_begins_in_the_clock_of_the_last_byte_of_the_wire_frame(whole, latency):
-    assert clocks._latency(Fake([(3, 10)], [(22, 29)]), FRAME, whole) == latency
+def test_latency_is_from_the_last_beat_in_to_the_first_beat_out():
+    assert clocks._latency(Fake([(0, 2)], [(21, 22)]), FRAME) == 19
 
 
-def test_latency_is_not_told_by_a_frame_that_had_to_wait_on_its_way_in():
-    with pytest.raises(clocks.WrongFrames, match="made the source wait"):
-        clocks._latency(Fake([(3, 11)], [(22, 29)]), FRAME, 60)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_last_beat_of_a_request_whose_latency_is_measured_makes_the_first_wire_frame_whole(width):
+    for name, asked in clocks.LATENCY.items():
+        first = len(asked.wire()[0])
+        assert first == (154 if "100 bytes" in name else clocks.SEGMENT)
+        assert len(asked.wire()) == (2 if "cut" in name else 1)
+        assert (first - 1) // (width // 8) == (len(asked.frame) - 1) // (width // 8)
 
 
 def test_bytes_a_clock_are_those_on_the_wire():
@@ -88,7 +91,6 @@ def test_every_request_that_is_measured_leaves_as_its_name_says():
             wire = make(size).wire()
             assert {len(frame) for frame in wire} == {size}
     assert all(len(asked.wire()) == 1 for asked in clocks.SMALL.values())
-    assert all(len(asked.wire()[0]) == whole for asked, whole in clocks.LATENCY.values())
 
 
 @pytest.mark.parametrize(
