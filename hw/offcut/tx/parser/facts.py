@@ -1,5 +1,6 @@
 """What is known of a frame at the end of its walk."""
 
+from amaranth import signed
 from amaranth.lib import data
 
 from ..layouts import DROP_BITS, FRAME_LEN_BITS, HEADER_LEN_BITS
@@ -27,7 +28,8 @@ def facts_layout(geometry):
             "tcp": 1,
             "udp": 1,
             "l4": place,
-            "l4_out": place,
+            "l4_bytes": signed(FRAME_LEN_BITS + 1),  # of the packet from the transport header on
+            "place": place,  # out: of the last header
             "l4_whole": 1,  # as much of it as is needed
             "udp_length": 16,
             "csum": 16,

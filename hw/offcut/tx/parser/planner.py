@@ -5,25 +5,24 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..headers import TAG_BYTES
-from ..ones import fold
 from .verdict import verdict_layout
 
 __all__ = ["PLANNER_CLOCKS", "Planner"]
 
-PLANNER_CLOCKS = 4
+PLANNER_CLOCKS = 5
 CRC_BYTES_BEHIND = 2
 """A CRC has four bytes: so many behind the two of a checksum."""
 TCP_CSUM_AT, UDP_CSUM_AT, IPV4_CSUM_AT = 16, 6, 10
 
 
 class Planner(wiring.Component):
-    """A chain of short adders, 4 clocks long, a plan a clock.
+    """A chain of short adders, 5 clocks long, a plan a clock.
 
     Members
     -------
     valid, verdict : In
-    ip_sum, inner_ip_sum, l4_sum, tunnel_sum : In(24)
-        The walker's sums, complete a clock after the verdict.
+    ip_sum, inner_ip_sum, l4_sum, tunnel_sum : In(16)
+        The walker's sums, complete four clocks after the verdict.
     plan : Out(stream.Signature(geometry.plan, always_ready=True))
     record : Out(geometry.record)
         Valid with the plan of a frame that is cut.
@@ -36,10 +35,10 @@ class Planner(wiring.Component):
         super().__init__({
             "valid": In(1),
             "verdict": In(verdict_layout(geometry)),
-            "ip_sum": In(24),
-            "inner_ip_sum": In(24),
-            "l4_sum": In(24),
-            "tunnel_sum": In(24),
+            "ip_sum": In(16),
+            "inner_ip_sum": In(16),
+            "l4_sum": In(16),
+            "tunnel_sum": In(16),
             "plan": Out(stream.Signature(geometry.plan, always_ready=True)),
             "record": Out(geometry.record),
             "slot": Out(range(geometry.slots)),
@@ -110,7 +109,7 @@ class Planner(wiring.Component):
             "length_behind": facts.length_at - 1,
             "identification": facts.identification,
             "udp": facts.udp,
-            "l4_behind": facts.l4_out - 1,
+            "l4_behind": facts.place - 1,
             "ufo": verdict.ufo,
         }
         if g.segments:
@@ -152,14 +151,11 @@ class Planner(wiring.Component):
             plans[2].step_row.more.eq((head_lane + step_lane) > g.bus_bytes),
         ]
 
-        # --- Clocks 2 and 3: the sums, folded.
-        sums = {}
-        for name in ("ip", "inner_ip", "l4", "tunnel"):
-            once = later(fold(getattr(self, f"{name}_sum")), f"{name}_2")
-            sums[name] = later(fold(once), f"{name}_3")
-        m.d.sync += [records[3][f"{name}_sum"].eq(value) for name, value in sums.items() if f"{name}_sum" in g.record.members]
+        # --- Clock 5: the sums.
+        last = PLANNER_CLOCKS - 1
         m.d.sync += [
-            plans[3].ip_sum.eq(sums["ip"]),
-            plans[3].base.eq(Mux(plans[2].auto | plans[2].cut, sums["l4"], 0)),
+            *(records[last][name].eq(getattr(self, name)) for name in ("ip_sum", "inner_ip_sum", "tunnel_sum") if name in g.record.members),
+            plans[last].ip_sum.eq(self.ip_sum),
+            plans[last].base.eq(Mux(plans[last - 1].auto | plans[last - 1].cut, self.l4_sum, 0)),
         ]
         return m

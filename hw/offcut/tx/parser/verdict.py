@@ -78,11 +78,10 @@ class Verdict(wiring.Component):
         # --- Clock 1: lengths. Of the payload what is sure to be there: as told or declared, but in auto as told.
         payload = Signal(signed(FRAME_LEN_BITS + 1))
         ip_bytes = Signal(HEADER_LEN_BITS)  # of the outermost IP header and all that follows it, up to the payload
-        l4_bytes = Signal(signed(FRAME_LEN_BITS + 1))  # of the packet from the transport header on
+        l4_bytes = facts.l4_bytes
         m.d.sync += [
             payload.eq(Mux(auto, request.frame_len, facts.end) - facts.header_end),
             ip_bytes.eq(facts.header_end - facts.l3),
-            l4_bytes.eq(facts.end - facts.l4),
         ]
 
         # --- Clock 2: the size of a segment, and where it does not come from the request whether there is one.

@@ -4,13 +4,13 @@ from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..headers import TAG_BYTES, EtherType, ExtensionHeader, Gre, Protocol
-from ..layouts import DROP_BITS, HEADER_LEN_BITS, Base, Drop, Field, Kind
+from ..headers import EtherType, ExtensionHeader, Gre, Protocol
+from ..layouts import DROP_BITS, FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Field, Kind
 from .facts import facts_layout
 from .feed import WORD_BYTES, word_layout
 from .next_header import Follows, NextHeader
 from .packer import header_word_layout
-from .sums import Accumulator
+from .sums import HeaderSums
 from .words import halfword
 
 __all__ = ["Walker"]
@@ -23,6 +23,11 @@ TCP_LEAST_WORDS = 5
 JUMBO_BYTES = 8
 JUMBO_LEAST = 1 << 16
 """IP packets above this have a jumbo payload option where they are IPv6; from it on no length field can hold them."""
+
+
+def minus(value):
+    """In one's complement, to take something out is to add its inverse."""
+    return 0xFFFF ^ value
 
 
 class State(enum.IntEnum):
@@ -66,8 +71,8 @@ class Walker(wiring.Component):
         ``request`` is that of a frame which needs no walk.
     settle : Out(3)
         A bit for each of the three clocks after a walk, in which ``request`` and ``facts`` stay.
-    ip_sum, l4_sum, tunnel_sum, inner_ip_sum : Out(24)
-        Plain sums of halfwords, complete two clocks after the last bit of ``settle``: what is the same in every segment. The patcher adds
+    ip_sum, l4_sum, tunnel_sum, inner_ip_sum : Out(16)
+        Sums in one's complement, complete four clocks after the last bit of ``settle``: what is the same in every segment. The patcher adds
         what it puts in, and each length as that of the whole segment, so what stands before the bytes that a length counts is taken out here.
 
         - ``ip_sum``, ``inner_ip_sum``: an IPv4 header but its checksum, length and ID, and where fragments are asked for, their offset. Where
@@ -90,10 +95,10 @@ class Walker(wiring.Component):
             "facts": Out(facts_layout(geometry)),
             "bare": Out(1),
             "settle": Out(3),
-            "ip_sum": Out(24),
-            "inner_ip_sum": Out(24),
-            "l4_sum": Out(24),
-            "tunnel_sum": Out(24),
+            "ip_sum": Out(16),
+            "inner_ip_sum": Out(16),
+            "l4_sum": Out(16),
+            "tunnel_sum": Out(16),
             "fragment_id": In(32),
         })
 
@@ -135,6 +140,8 @@ class Walker(wiring.Component):
         scratch = auto | ~request.needs_csum | asks_ufo | (facts.no_end & is_tcp)
         cutting = segment | facts.above | facts.big
         as_ufo = asks_ufo | (auto & (request.csum_start == 0)) if g.ufo else C(0)
+        from_place = cutting & (facts.tcp | ~as_ufo)  # each segment's transport header counts its bytes
+        urgent = Signal(16)
 
         # --- What stands behind this IP header, by the protocol number that was just read.
         protocol, fresh = Signal(8), Signal()
@@ -180,26 +187,35 @@ class Walker(wiring.Component):
             with m.Elif(word.end & ~ends):
                 m.d.comb += [fail.eq(1), drop.eq(Mux(word.fault != 0, word.fault, Drop.TRUNCATED))]
 
-        # --- The sums, each of two terms a clock.
-        sums = {}
-        for name, built in {"ip": True, "l4": True, "inner_ip": g.tunnel, "tunnel": g.tunnel_csum}.items():
-            if built:
-                m.submodules[f"{name}_sum"] = sums[name] = Accumulator()
-                m.d.comb += [sums[name].enable.eq(look | self.settle.any()), getattr(self, f"{name}_sum").eq(sums[name].sum)]
+        # --- The sums. Of this word both halfwords count, unless a state says otherwise, for those sums that the state names.
+        built = {"ip": True, "l4": True, "inner_ip": g.tunnel, "tunnel": g.tunnel_csum}
+        m.submodules.sums = sums = HeaderSums((name for name, is_built in built.items() if is_built), turned="tunnel")
+        leave_high, leave_low, minus_high, minus_low = Signal(), Signal(), Signal(), Signal()
+        minus_place = Signal()  # in place of a length that the patcher adds: what stands before the bytes that it counts
+        a, b = Signal(16), Signal(16)
+        m.d.comb += [
+            a.eq(Mux(leave_high, 0, high ^ minus_high.replicate(16))),
+            b.eq(Mux(leave_low, 0, low ^ minus_low.replicate(16))),
+            sums.a.eq(Mux(minus_place, minus(facts.place), a)),
+            sums.b.eq(b),
+            *(getattr(self, f"{name}_sum").eq(sums.sums[name]) for name in sums.sums.shape().members),
+        ]
 
-        def add(name, first=0, second=0, when=1):
-            if name in sums:
+        def count(name, when=1):
+            """This word counts for a sum."""
+            if built[name]:
                 with m.If(when):
-                    m.d.comb += [sums[name].a.eq(first), sums[name].b.eq(second)]
+                    m.d.comb += sums.count[name].eq(look)
+
+        def settle(name, when=1):
+            """So do the two values of this clock of settling."""
+            if built[name]:
+                m.d.comb += sums.count[name].eq(when)
 
         def begin(name, when=1):
-            if name in sums:
+            if built[name]:
                 with m.If(when):
-                    m.d.comb += sums[name].clear.eq(1)
-
-        def minus(value):
-            """In one's complement, to take something out is to add its inverse."""
-            return 0xFFFF ^ value
+                    m.d.comb += sums.begin[name].eq(look)
 
         # --- The header as it leaves: this word, unless a state says otherwise.
         header = self.header.payload
@@ -250,11 +266,16 @@ class Walker(wiring.Component):
 
         with m.If(look):
             m.d.sync += [at.eq(at + Mux(flip, 2, 4)), number.eq(Mux(number.all(), number, number + 1)), left.eq(left - 1), fresh.eq(0)]
+        begins = Signal(HEADER_LEN_BITS)  # of a header: what its length field counts, if it has one
+        m.d.comb += begins.eq(out + Mux((state == State.IP) & (window[4:8] == 6), IPV6_BYTES, 0))
+        with m.If(look & (number == 0)):
+            m.d.sync += facts.place.eq(begins)
         with m.If(emit):
             m.d.sync += out.eq(out + Mux(flip, 2, 4))
         with m.If(look & flip):
             m.d.sync += lag.eq(lag + 1)
         m.d.sync += [
+            facts.l4_bytes.eq(facts.end - facts.l4),
             facts.end.eq(Mux(Mux(auto, facts.big, told), request.frame_len, facts.l3 + facts.length)),
             facts.above.eq(auto & ((facts.length > request.size) | facts.big)),
         ]
@@ -262,8 +283,7 @@ class Walker(wiring.Component):
 
         with m.Switch(state):
             with m.Case(State.ETHERNET):
-                if g.tunnel:
-                    add("tunnel", high, low, inner)
+                count("tunnel", inner)
                 with m.If(look & (number == ETHERNET_WORDS - 1)):
                     goto(State.ETHERTYPE)
                     with m.If(insert & ~inner):
@@ -284,8 +304,8 @@ class Walker(wiring.Component):
                         flip.eq(1),
                         wrong.eq(~(is_ipv4 | is_ipv6) | (wants_tunnel & (is_ipv6 != outer_ipv6))),
                     ]
-                if g.tunnel:
-                    add("tunnel", high, Mux(is_tag, low, 0), inner)
+                m.d.comb += leave_low.eq(~is_tag)
+                count("tunnel", inner)
                 with m.If(look):
                     m.d.sync += number.eq(0)
                     with m.If(~is_tag):
@@ -299,12 +319,13 @@ class Walker(wiring.Component):
                 )
                 tag(low=Field.LENGTH, when=is_ipv4 & ~inner)
                 tag(low=Field.INNER_LENGTH, when=is_ipv4 & inner)
-                add("ip", high, 0, ~inner)
-                add("inner_ip", high, 0)
-                add("tunnel", high, low, inner & is_ipv6)
-                begin("ip", look & ~inner)
-                begin("inner_ip", look)
-                begin("l4", look & (~inner | scratch))
+                m.d.comb += leave_low.eq(is_ipv4)
+                count("ip", ~inner)
+                count("inner_ip", inner)
+                count("tunnel", inner & is_ipv6)
+                begin("ip", ~inner)
+                begin("inner_ip", inner)
+                begin("l4")
                 with m.If(look):
                     m.d.sync += [
                         state.eq(Mux(is_ipv4, State.IPV4, State.IPV6)),
@@ -320,14 +341,15 @@ class Walker(wiring.Component):
                             facts.ipv6.eq(is_ipv6),
                             facts.length.eq(low),
                             facts.no_end.eq((low == 0) & ~told),
-                            facts.length_at.eq(out + Mux(is_ipv6, IPV6_BYTES, 0)),
+                            facts.length_at.eq(begins),
                         ]
                     if g.tunnel:
                         m.d.sync += facts.inner_ipv6.eq(is_ipv6)
                         with m.If(inner):
-                            m.d.sync += facts.inner_length_at.eq(out + Mux(is_ipv6, IPV6_BYTES, 0))
+                            m.d.sync += facts.inner_length_at.eq(begins)
             with m.Case(State.IPV4):
-                addresses = (number == 3) | (number == 4)
+                count("ip", ~inner)
+                count("inner_ip", inner)
                 with m.Switch(number):
                     with m.Case(1):
                         tag(Field.IDENTIFICATION, when=~inner)
@@ -335,8 +357,7 @@ class Walker(wiring.Component):
                         if g.ufo:
                             with m.If(~inner & (asks_ufo | (auto & (low == 0)))):
                                 m.d.comb += header.low_tag.eq(g.tag(Field.FRAGMENT))
-                        add("ip", Mux(asks_ufo, 0, low), 0, ~inner)
-                        add("inner_ip", low, 0)
+                        m.d.comb += [leave_high.eq(1), leave_low.eq(asks_ufo)]
                         with m.If(look):
                             with m.If(~inner):
                                 m.d.sync += [
@@ -349,22 +370,20 @@ class Walker(wiring.Component):
                     with m.Case(2):
                         tag(low=Field.IP_CSUM, when=~inner)
                         tag(low=Field.INNER_IP_CSUM, when=inner)
-                        add("ip", high, 0, ~inner)
-                        add("inner_ip", high, 0)
+                        m.d.comb += leave_low.eq(1)
                         with m.If(look):
                             m.d.sync += [protocol.eq(high[:8]), fresh.eq(1)]
-                    with m.Default():
-                        add("ip", high, low, ~inner)
-                        add("inner_ip", high, low)
-                        add("l4", high, low, addresses & scratch)
+                    with m.Case(3, 4):
+                        count("l4", scratch)
                 with m.If(look & (left == 1)):
                     m.d.sync += facts.ip_whole.eq(1)
                     follow()
             with m.Case(State.IPV6):
                 next_header = window[16:24]
                 is_length = number == 1
-                add("l4", high, low, ~is_length & scratch)
-                add("tunnel", Mux(is_length, 0, high), low, tunnel_word)
+                m.d.comb += minus_place.eq(is_length)
+                count("l4", ~is_length & scratch)
+                count("tunnel", tunnel_word)
                 with m.If(is_length):
                     jumbo_here = (
                         C(int(g.segments_ipv6))
@@ -391,7 +410,7 @@ class Walker(wiring.Component):
                     follow()
             with m.Case(State.EXTENSION):
                 next_header = window[0:8]
-                add("tunnel", high, low, tunnel_word)
+                count("tunnel", tunnel_word)
                 with m.If(number == 0):
                     with m.If(jumbo):
                         m.d.comb += wrong.eq((high != Protocol.TCP << 8) | (low != ExtensionHeader.JUMBO_PAYLOAD))
@@ -426,8 +445,7 @@ class Walker(wiring.Component):
                             ),
                             off.eq(has_checksum & ~request.on.gre_csum),
                         ]
-                        begin("tunnel", look)
-                        add("tunnel", high, low)
+                        begin("tunnel")
                         with m.If(look):
                             m.d.sync += [
                                 left.eq(has_checksum + has_key),
@@ -437,9 +455,8 @@ class Walker(wiring.Component):
                             ]
                     with m.Elif((number == 1) & with_checksum):
                         tag(Field.TUNNEL_CSUM)
-                        add("tunnel", 0, low)
-                    with m.Else():
-                        add("tunnel", high, low)
+                        m.d.comb += leave_high.eq(1)
+                    count("tunnel")
                     inside = Mux(first, low, carried)
                     with m.If(look & Mux(first, ~has_checksum & ~has_key, left == 1)):
                         goto_ip(inside == EtherType.IPV4, inside == EtherType.IPV6, 1)
@@ -454,8 +471,9 @@ class Walker(wiring.Component):
                     m.d.comb += wrong.eq(~opaque & (number == 0) & (request.outer_th != at))
                     tag(Field.TUNNEL_LENGTH, Field.TUNNEL_CSUM, second & request.tunnel_csum)
                     tag(Field.TUNNEL_LENGTH, when=second & ~request.tunnel_csum)
-                    begin("tunnel", look & ~opaque & (number == 0))
-                    add("tunnel", Mux(second, 0, high), Mux(flip, 0, low))
+                    m.d.comb += [minus_place.eq(second), leave_low.eq(flip)]
+                    begin("tunnel", ~opaque & (number == 0))
+                    count("tunnel")
                     with m.If(look):
                         with m.If(~opaque & (number == 0)):
                             m.d.sync += [facts.tunnel_at.eq(out), facts.tunnel_udp.eq(1)]
@@ -468,7 +486,8 @@ class Walker(wiring.Component):
                 with m.If(number == 0):
                     m.d.comb += wrong.eq(segment & request.needs_csum & (request.csum_start != at))
                     with m.If(look):
-                        m.d.sync += [facts.tcp.eq(1), facts.l4_out.eq(out)]
+                        m.d.sync += facts.tcp.eq(1)
+                count("l4", cutting & (number != 1))
                 with m.Switch(number):
                     with m.Case(1):
                         tag(Field.HIGH, Field.LOW)
@@ -477,19 +496,25 @@ class Walker(wiring.Component):
                                 m.d.sync += facts.seq.eq(Cat(low, high))
                     with m.Case(3):
                         tag(Field.FLAGS)
-                        m.d.comb += wrong.eq(cutting & (high[12:] < TCP_LEAST_WORDS))
-                        add("l4", 0, low, cutting)
+                        m.d.comb += [wrong.eq(cutting & (high[12:] < TCP_LEAST_WORDS)), leave_high.eq(1)]
                         with m.If(look):
                             m.d.sync += left.eq(high[12:] - 4)
                             if g.tcp:
                                 m.d.sync += facts.flags.eq(high)
                     with m.Case(4):
                         tag(Field.CSUM)
-                        add("l4", Mux(scratch, 0, high), low, cutting)
-                        add("l4", minus(high), 0, ~cutting)
-                        add("tunnel", minus(high), 0)
-                    with m.Default():
-                        add("l4", high, low, cutting)
+                        # (The tunnel's sum has no urgent pointer: that comes later.)
+                        m.d.comb += [
+                            minus_high.eq(~cutting),
+                            leave_high.eq(cutting & scratch),
+                            leave_low.eq(g.tunnel_csum | ~cutting),
+                        ]
+                        count("l4")
+                        count("tunnel")
+                        if g.tunnel_csum:
+                            m.d.comb += sums.turn.eq(1)
+                            with m.If(look):
+                                m.d.sync += urgent.eq(low)
                 with m.If(look & (number >= 4) & ((left == 1) | ~cutting)):
                     m.d.sync += facts.l4_whole.eq(1)
                     m.d.comb += ends.eq(1)
@@ -498,19 +523,22 @@ class Walker(wiring.Component):
                     m.d.comb += emit.eq(0)
                 with m.If(number == 0):
                     m.d.comb += wrong.eq(segment & request.needs_csum & (request.csum_start != at))
-                    add("l4", high, low, cutting & ~as_ufo)
-                    if g.tunnel:
-                        add("tunnel", at, Mux(facts.tunnel_udp, minus(facts.end[16:]), 0))
+                    count("l4", cutting & ~as_ufo)
                     with m.If(look):
-                        m.d.sync += [facts.udp.eq(1), facts.l4_out.eq(out)]
+                        m.d.sync += facts.udp.eq(1)
                 with m.Else():
                     # (Over IPv4, auto leaves a datagram without a checksum.)
                     tag(Field.LOW, Field.CSUM)
                     tag(Field.LOW, when=auto & ~here_ipv6 & (low == 0))
-                    add("l4", high, minus(low), ~cutting)
-                    add("l4", 0, minus(low), cutting & as_ufo)
-                    add("l4", minus(high), low, cutting & ~scratch)
-                    add("tunnel", minus(low), high)
+                    m.d.comb += [
+                        minus_high.eq(cutting),
+                        minus_low.eq(~cutting | as_ufo),
+                        leave_high.eq(cutting & as_ufo),
+                    ]
+                    count("l4", ~cutting | as_ufo | ~scratch)
+                    count("tunnel")
+                    if g.tunnel_csum:
+                        m.d.comb += sums.turn.eq(1)
                     with m.If(look):
                         m.d.sync += [facts.udp_length.eq(high), facts.csum.eq(low), facts.l4_whole.eq(1)]
                         m.d.comb += ends.eq(1)
@@ -518,43 +546,41 @@ class Walker(wiring.Component):
             # --- What is not in any one word. What is only known of frames that are cut, or only of others, does no harm to the others.
             with m.Case(State.SETTLE_1):
                 goto(State.SETTLE_2)
-                m.d.comb += self.settle[0].eq(1)
-                add("ip", facts.end[:16], minus(facts.l3), ~cutting)
-                pseudo = ~cutting & facts.tcp | cutting & facts.udp & as_ufo  # with a length, from scratch
-                with m.If(pseudo):
-                    add("l4", facts.end[:16], minus(facts.l4))
-                with m.Elif(~cutting):
-                    add("l4")
-                with m.Elif(facts.udp):
-                    add("l4", minus(facts.l4_out), minus(facts.l4_out))
-                with m.Elif(scratch):
-                    add("l4", minus(facts.l4_out))
-                with m.Else():
-                    add("l4", minus(facts.end[:16]), minus(facts.end[16:]))
-                if g.tunnel_csum:
-                    v6_at = Mux(facts.inner_ipv6, minus(facts.inner_length_at), 0)
-                    with m.If(facts.tunnel_udp):
-                        add("tunnel", minus(facts.tunnel_at), v6_at)
-                    with m.Else():
-                        add("tunnel", Mux(facts.grown, TAG_BYTES, 0), v6_at)
+                m.d.comb += [
+                    self.settle[0].eq(1),
+                    a.eq(Mux(cutting, 0, facts.identification)),
+                    b.eq(Mux(cutting, urgent, facts.length)),
+                    minus_place.eq(cutting & facts.udp),
+                ]
+                settle("ip", ~cutting)
+                settle("l4", from_place)
             with m.Case(State.SETTLE_2):
+                # The length from the transport header on: into a sum from scratch, out of one that began with it.
                 goto(State.SETTLE_3)
-                m.d.comb += self.settle[1].eq(1)
-                add("ip", facts.identification, 0, ~cutting)
-                with m.If(scratch):
-                    # (The longest datagrams end behind byte 65535.)
-                    add("l4", Mux(facts.tcp, Protocol.TCP, Protocol.UDP), Mux(pseudo, facts.end[16:], 0))
-                with m.Elif(facts.tcp):
-                    add("l4", Mux(facts.grown, 0xFFFF ^ TAG_BYTES, 0), Mux(facts.shrunk, JUMBO_BYTES, 0))
+                from_scratch = ~cutting | as_ufo
+                m.d.comb += [
+                    self.settle[1].eq(1),
+                    a.eq(Mux(from_scratch, 0, minus(facts.l4_bytes[16:FRAME_LEN_BITS]))),
+                    b.eq(facts.l4_bytes[:16] ^ (~from_scratch).replicate(16)),
+                ]
+                settle("l4", Mux(facts.tcp, ~cutting | ~scratch, cutting & as_ufo))
                 if g.tunnel_csum:
-                    with m.If(facts.tcp):
-                        add("tunnel", facts.end[:16], facts.end[16:], ~facts.tunnel_udp)
-                    with m.Else():
-                        add("tunnel", minus(facts.end[:16]), 0, facts.tunnel_udp)
+                    settle("tunnel", Mux(facts.tunnel_udp, facts.udp, facts.tcp))
+                    m.d.comb += sums.turn.eq(~facts.tunnel_udp)
             with m.Case(State.SETTLE_3):
                 goto(State.ETHERNET)
-                m.d.comb += [self.settle[2].eq(1), self.flush.eq(1)]
-                m.d.sync += [at.eq(0), out.eq(0), lag.eq(0), fresh.eq(0), broken_off.eq(0)]
+                m.d.comb += [
+                    self.settle[2].eq(1),
+                    self.flush.eq(1),
+                    a.eq(0),
+                    b.eq(Mux(scratch, Mux(facts.tcp, Protocol.TCP, Protocol.UDP), 0)),
+                    minus_place.eq(from_place),
+                ]
+                settle("l4")
+                if g.tunnel_csum:
+                    settle("tunnel", ~facts.tunnel_udp)
+                    m.d.comb += sums.turn.eq(1)
+                m.d.sync += [at.eq(0), out.eq(0), lag.eq(0), fresh.eq(0), broken_off.eq(0), urgent.eq(0)]
                 m.d.sync += facts.eq(0)
 
         if g.ufo:
