@@ -19,7 +19,7 @@ from .walker import Walker
 
 __all__ = ["UNDER_WAY", "HeaderParser", "header_write_layout"]
 
-UNDER_WAY = PLANNER_CLOCKS + 3
+UNDER_WAY = PLANNER_CLOCKS + 4
 """Plans that can be between the feed and the planner's end."""
 
 

@@ -13,7 +13,8 @@ def facts_layout(geometry):
     place = HEADER_LEN_BITS
     return data.StructLayout(
         {
-            "drop": DROP_BITS,
+            "drop": DROP_BITS,  # why the walk broke off, if that is an error for such a request
+            "early": 1,  # it did so in the addresses
             "end": FRAME_LEN_BITS,  # of the frame, as told or declared; in auto, of the packet
             "no_end": 1,
             "told_ip": FRAME_LEN_BITS,  # frame_len less what stands before the outermost IP header

@@ -115,7 +115,11 @@ class Verdict(wiring.Component):
         too_far = ~facts.no_end & payload[16:-1].any() & ~payload[-1]
         blind = facts.no_end & (by_ufo | (facts.inner if g.tunnel else C(0)))
         drop, cut, headed, ip, csum = Signal(DROP_BITS), Signal(), Signal(), Signal(), Signal()
-        before = Mux(self.bare, request.drop, facts.drop)
+        before = Signal(DROP_BITS)
+        with m.If(self.bare):
+            m.d.comb += before.eq(request.drop)
+        with m.Elif(segment | (insert & facts.early)):
+            m.d.comb += before.eq(facts.drop)
         with m.If(before != Drop.NONE):
             m.d.comb += drop.eq(before)
         with m.Elif(segment):

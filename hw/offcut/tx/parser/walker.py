@@ -68,7 +68,7 @@ class Walker(wiring.Component):
     request : Out(geometry.request)
     facts : Out(facts_layout(geometry))
     bare : Out(1)
-        ``request`` is that of a frame which needs no walk.
+        ``request`` is that of a frame which needs no walk: the last clock's word.
     settle : Out(3)
         A bit for each of the three clocks after a walk, in which ``request`` and ``facts`` stay.
     ip_sum, l4_sum, tunnel_sum, inner_ip_sum : Out(16)
@@ -167,7 +167,7 @@ class Walker(wiring.Component):
         broken_off = Signal()  # the frame's last word was not whole; the next one will only say so
         too_long = word.index[-1] & ((lag != 2) | word.index[0]) & ~broken_off
         late = fresh & (wrong_protocol | disabled) & segment
-        take = self.i.valid & walking & ~self.bare
+        take = Signal()
         look = Signal()
         wrong, off = Signal(), Signal()  # what the word says
         ends = Signal()  # the walk, with this word
@@ -598,21 +598,17 @@ class Walker(wiring.Component):
                 number.eq(0),
                 facts.header_end.eq(Mux(facts.udp & as_ufo, facts.l4, at + WORD_BYTES)),
             ]
-            # (Of a frame that ends before its first byte, the request is in no register yet.)
-            asked = self.request
-            asked_insert = asked.insert if g.vlan else C(0)
-            with m.If(fail & ((asked.kind == Kind.SEGMENT) | (asked_insert & (state == State.ETHERNET) & ~inner))):
-                m.d.sync += facts.drop.eq(drop)
+            with m.If(fail):
+                m.d.sync += [facts.drop.eq(drop), facts.early.eq((state == State.ETHERNET) & ~inner)]
         with m.If(self.settle[0]):
             m.d.sync += facts.header_out.eq(out)
         first_word = (state == State.ETHERNET) & ~inner & (number == 0)
         m.d.comb += self.decided.eq(
             take & (fail | ends | (only_insert & (state == State.ETHERNET) & look & (number == ETHERNET_WORDS - 1)))
         )
-        m.d.comb += [
-            self.bare.eq(self.i.valid & first_word & ~word.request.walk),
-            self.request.eq(Mux(first_word, word.request, request)),
-        ]
+        bare = first_word & ~word.request.walk
+        m.d.comb += [take.eq(self.i.valid & walking & ~bare), self.request.eq(request)]
+        m.d.sync += self.bare.eq(self.i.valid & bare)
         with m.If(self.i.valid & first_word):
             m.d.sync += request.eq(word.request)
             if g.vlan:
