@@ -49,6 +49,22 @@ class State(enum.IntEnum):
     SETTLE_3 = 14
 
 
+class Term(enum.IntEnum):
+    """What goes into the sums in place of a word's first or second halfword."""
+
+    HALFWORD = 0
+    MINUS_HALFWORD = 1
+    NOTHING = 2
+    MINUS_PLACE = 3
+    """What stands before the bytes that a length counts, in place of the length: that is the patcher's."""
+    LENGTH = 4
+    """From the transport header on."""
+    MINUS_LENGTH = 5
+    HELD = 6
+    """From an earlier word: identification and total length of the IPv4 header, or TCP's urgent pointer."""
+    PROTOCOL = 7
+
+
 class Walker(wiring.Component):
     """Looks at each header word once, in order; says what a frame is, writes its header for the header RAM, and sums it.
 
@@ -108,8 +124,8 @@ class Walker(wiring.Component):
         word, facts = self.i.payload, self.facts
         request = Signal(g.request)  # of the frame being walked
         state = Signal(State)
-        number = Signal(4)  # of the word in its header, up to 15
-        left = Signal(10)  # words of the header, this one included, once they are known
+        number = Signal(7)  # of the word in its header
+        final = Signal(7)  # number of the last one, once that is known
         at, out = Signal(HEADER_LEN_BITS), Signal(HEADER_LEN_BITS)  # of the window
 
         # --- The window.
@@ -141,7 +157,6 @@ class Walker(wiring.Component):
         cutting = segment | facts.above | facts.big
         as_ufo = asks_ufo | (auto & (request.csum_start == 0)) if g.ufo else C(0)
         from_place = cutting & (facts.tcp | ~as_ufo)  # each segment's transport header counts its bytes
-        urgent = Signal(16)
 
         # --- What stands behind this IP header, by the protocol number that was just read.
         protocol, fresh = Signal(8), Signal()
@@ -190,16 +205,31 @@ class Walker(wiring.Component):
         # --- The sums. Of this word both halfwords count, unless a state says otherwise, for those sums that the state names.
         built = {"ip": True, "l4": True, "inner_ip": g.tunnel, "tunnel": g.tunnel_csum}
         m.submodules.sums = sums = HeaderSums((name for name, is_built in built.items() if is_built), turned="tunnel")
-        leave_high, leave_low, minus_high, minus_low = Signal(), Signal(), Signal(), Signal()
-        minus_place = Signal()  # in place of a length that the patcher adds: what stands before the bytes that it counts
-        a, b = Signal(16), Signal(16)
-        m.d.comb += [
-            a.eq(Mux(leave_high, 0, high ^ minus_high.replicate(16))),
-            b.eq(Mux(leave_low, 0, low ^ minus_low.replicate(16))),
-            sums.a.eq(Mux(minus_place, minus(facts.place), a)),
-            sums.b.eq(b),
-            *(getattr(self, f"{name}_sum").eq(sums.sums[name]) for name in sums.sums.shape().members),
-        ]
+        first, second = Signal(Term), Signal(Term)
+        held = Signal(16) if g.tunnel_csum else facts.length[:16]
+        length = facts.l4_bytes[:FRAME_LEN_BITS]
+        m.d.comb += [getattr(self, f"{name}_sum").eq(sums.sums[name]) for name in sums.sums.shape().members]
+        with m.Switch(first):
+            for term, value in {
+                Term.HALFWORD: high,
+                Term.MINUS_HALFWORD: minus(high),
+                Term.MINUS_PLACE: minus(facts.place),
+                Term.MINUS_LENGTH: minus(length[16:]),
+                Term.HELD: facts.identification,
+            }.items():
+                with m.Case(term):
+                    m.d.comb += sums.a.eq(value)
+        with m.Switch(second):
+            for term, value in {
+                Term.HALFWORD: low,
+                Term.MINUS_HALFWORD: minus(low),
+                Term.LENGTH: length[:16],
+                Term.MINUS_LENGTH: minus(length[:16]),
+                Term.HELD: held,
+                Term.PROTOCOL: Mux(facts.tcp, Protocol.TCP, Protocol.UDP),
+            }.items():
+                with m.Case(term):
+                    m.d.comb += sums.b.eq(value)
 
         def count(name, when=1):
             """This word counts for a sum."""
@@ -265,7 +295,7 @@ class Walker(wiring.Component):
                         m.d.sync += facts.sctp.eq((follows == Follows.SCTP) & (request.csum_start == at + WORD_BYTES))
 
         with m.If(look):
-            m.d.sync += [at.eq(at + Mux(flip, 2, 4)), number.eq(Mux(number.all(), number, number + 1)), left.eq(left - 1), fresh.eq(0)]
+            m.d.sync += [at.eq(at + Mux(flip, 2, 4)), number.eq(number + 1), fresh.eq(0)]
         begins = Signal(HEADER_LEN_BITS)  # of a header: what its length field counts, if it has one
         m.d.comb += begins.eq(out + Mux((state == State.IP) & (window[4:8] == 6), IPV6_BYTES, 0))
         with m.If(look & (number == 0)):
@@ -304,7 +334,7 @@ class Walker(wiring.Component):
                         flip.eq(1),
                         wrong.eq(~(is_ipv4 | is_ipv6) | (wants_tunnel & (is_ipv6 != outer_ipv6))),
                     ]
-                m.d.comb += leave_low.eq(~is_tag)
+                m.d.comb += second.eq(Mux(is_tag, Term.HALFWORD, Term.NOTHING))
                 count("tunnel", inner)
                 with m.If(look):
                     m.d.sync += number.eq(0)
@@ -319,18 +349,21 @@ class Walker(wiring.Component):
                 )
                 tag(low=Field.LENGTH, when=is_ipv4 & ~inner)
                 tag(low=Field.INNER_LENGTH, when=is_ipv4 & inner)
-                m.d.comb += leave_low.eq(is_ipv4)
+                m.d.comb += second.eq(Mux(is_ipv4, Term.NOTHING, Term.HALFWORD))
                 count("ip", ~inner)
                 count("inner_ip", inner)
                 count("tunnel", inner & is_ipv6)
                 begin("ip", ~inner)
                 begin("inner_ip", inner)
                 begin("l4")
+                if g.tunnel_csum:
+                    with m.If(look & ~inner):
+                        m.d.sync += held.eq(low)
                 with m.If(look):
                     m.d.sync += [
                         state.eq(Mux(is_ipv4, State.IPV4, State.IPV6)),
                         here_ipv6.eq(is_ipv6),
-                        left.eq(Mux(is_ipv4, header_words, IPV6_WORDS) - 1),
+                        final.eq(Mux(is_ipv4, header_words, IPV6_WORDS) - 1),
                         routed.eq(0),
                         source_routed.eq(0),
                     ]
@@ -357,7 +390,7 @@ class Walker(wiring.Component):
                         if g.ufo:
                             with m.If(~inner & (asks_ufo | (auto & (low == 0)))):
                                 m.d.comb += header.low_tag.eq(g.tag(Field.FRAGMENT))
-                        m.d.comb += [leave_high.eq(1), leave_low.eq(asks_ufo)]
+                        m.d.comb += [first.eq(Term.NOTHING), second.eq(Mux(asks_ufo, Term.NOTHING, Term.HALFWORD))]
                         with m.If(look):
                             with m.If(~inner):
                                 m.d.sync += [
@@ -370,21 +403,21 @@ class Walker(wiring.Component):
                     with m.Case(2):
                         tag(low=Field.IP_CSUM, when=~inner)
                         tag(low=Field.INNER_IP_CSUM, when=inner)
-                        m.d.comb += leave_low.eq(1)
+                        m.d.comb += second.eq(Term.NOTHING)
                         with m.If(look):
                             m.d.sync += [protocol.eq(high[:8]), fresh.eq(1)]
                     with m.Case(3, 4):
                         count("l4", scratch)
-                with m.If(look & (left == 1)):
+                with m.If(look & (number == final)):
                     m.d.sync += facts.ip_whole.eq(1)
                     follow()
             with m.Case(State.IPV6):
                 next_header = window[16:24]
                 is_length = number == 1
-                m.d.comb += minus_place.eq(is_length)
                 count("l4", ~is_length & scratch)
                 count("tunnel", tunnel_word)
                 with m.If(is_length):
+                    m.d.comb += first.eq(Term.MINUS_PLACE)
                     jumbo_here = (
                         C(int(g.segments_ipv6))
                         & ~inner
@@ -405,7 +438,7 @@ class Walker(wiring.Component):
                                 facts.no_end.eq((high == 0) & ~told),
                                 facts.big.eq(auto & told & (high == 0) & facts.told_ip[16:].any()),
                             ]
-                with m.If(look & (left == 1)):
+                with m.If(look & (number == final)):
                     m.d.sync += facts.ip_whole.eq(1)
                     follow()
             with m.Case(State.EXTENSION):
@@ -418,7 +451,7 @@ class Walker(wiring.Component):
                         m.d.comb += header.high.eq(Cat(high[:8], C(ExtensionHeader.FRAGMENT, 8)))
                     with m.If(look):
                         m.d.sync += [
-                            left.eq(Cat(C(1, 1), window[8:16])),
+                            final.eq(Cat(C(1, 1), window[8:14] | window[14:16].any().replicate(6))),
                             protocol.eq(next_header),
                             fresh.eq(1),
                         ]
@@ -426,16 +459,16 @@ class Walker(wiring.Component):
                             m.d.sync += [routed.eq(1), source_routed.eq(source_routed | (window[24:32] != 0))]
                 with m.If(jumbo):
                     m.d.comb += emit.eq(0)
-                with m.If(look & (number != 0) & (left == 1)):
+                with m.If(look & (number != 0) & (number == final)):
                     m.d.sync += [jumbo.eq(0), facts.shrunk.eq(facts.shrunk | jumbo)]
                     follow()
 
             if g.tunnel and g.gre:
                 with m.Case(State.GRE):
                     has_checksum, has_key = high[15], high[13]
-                    first = number == 0
+                    opening = number == 0
                     carried, with_checksum = Signal(16), Signal()
-                    with m.If(first):
+                    with m.If(opening):
                         is_ipv4, is_ipv6, is_ethernet = (low == value for value in (EtherType.IPV4, EtherType.IPV6, EtherType.ETHERNET))
                         m.d.comb += [
                             wrong.eq(
@@ -448,17 +481,17 @@ class Walker(wiring.Component):
                         begin("tunnel")
                         with m.If(look):
                             m.d.sync += [
-                                left.eq(has_checksum + has_key),
+                                final.eq(has_checksum + has_key),
                                 carried.eq(low),
                                 with_checksum.eq(has_checksum),
                                 facts.tunnel_at.eq(out),
                             ]
                     with m.Elif((number == 1) & with_checksum):
                         tag(Field.TUNNEL_CSUM)
-                        m.d.comb += leave_high.eq(1)
+                        m.d.comb += first.eq(Term.NOTHING)
                     count("tunnel")
-                    inside = Mux(first, low, carried)
-                    with m.If(look & Mux(first, ~has_checksum & ~has_key, left == 1)):
+                    inside = Mux(opening, low, carried)
+                    with m.If(look & Mux(opening, ~has_checksum & ~has_key, number == final)):
                         goto_ip(inside == EtherType.IPV4, inside == EtherType.IPV6, 1)
                         with m.If(inside == EtherType.ETHERNET):
                             goto(State.ETHERNET)
@@ -466,20 +499,23 @@ class Walker(wiring.Component):
                 with m.Case(State.TUNNEL_UDP, State.OPAQUE):
                     opaque = state == State.OPAQUE
                     arrived, half = request.inner_nh == at + 4, request.inner_nh == at + 2
-                    second = ~opaque & (number == 1)
+                    is_length = ~opaque & (number == 1)
                     m.d.comb += flip.eq(opaque & half)
                     m.d.comb += wrong.eq(~opaque & (number == 0) & (request.outer_th != at))
-                    tag(Field.TUNNEL_LENGTH, Field.TUNNEL_CSUM, second & request.tunnel_csum)
-                    tag(Field.TUNNEL_LENGTH, when=second & ~request.tunnel_csum)
-                    m.d.comb += [minus_place.eq(second), leave_low.eq(flip)]
+                    tag(Field.TUNNEL_LENGTH, Field.TUNNEL_CSUM, is_length & request.tunnel_csum)
+                    tag(Field.TUNNEL_LENGTH, when=is_length & ~request.tunnel_csum)
+                    m.d.comb += [
+                        first.eq(Mux(is_length, Term.MINUS_PLACE, Term.HALFWORD)),
+                        second.eq(Mux(flip, Term.NOTHING, Term.HALFWORD)),
+                    ]
                     begin("tunnel", ~opaque & (number == 0))
                     count("tunnel")
                     with m.If(look):
                         with m.If(~opaque & (number == 0)):
                             m.d.sync += [facts.tunnel_at.eq(out), facts.tunnel_udp.eq(1)]
-                        with m.If((second & arrived) | (opaque & (arrived | half))):
+                        with m.If((is_length & arrived) | (opaque & (arrived | half))):
                             goto_ip(request.base == Base.TCP4, request.base == Base.TCP6, 1)
-                        with m.Elif(second):
+                        with m.Elif(is_length):
                             goto(State.OPAQUE)
 
             with m.Case(State.TCP):
@@ -496,26 +532,25 @@ class Walker(wiring.Component):
                                 m.d.sync += facts.seq.eq(Cat(low, high))
                     with m.Case(3):
                         tag(Field.FLAGS)
-                        m.d.comb += [wrong.eq(cutting & (high[12:] < TCP_LEAST_WORDS)), leave_high.eq(1)]
+                        m.d.comb += [wrong.eq(cutting & (high[12:] < TCP_LEAST_WORDS)), first.eq(Term.NOTHING)]
                         with m.If(look):
-                            m.d.sync += left.eq(high[12:] - 4)
+                            m.d.sync += final.eq(high[12:] - 1)
                             if g.tcp:
                                 m.d.sync += facts.flags.eq(high)
                     with m.Case(4):
                         tag(Field.CSUM)
                         # (The tunnel's sum has no urgent pointer: that comes later.)
                         m.d.comb += [
-                            minus_high.eq(~cutting),
-                            leave_high.eq(cutting & scratch),
-                            leave_low.eq(g.tunnel_csum | ~cutting),
+                            first.eq(Mux(cutting, Mux(scratch, Term.NOTHING, Term.HALFWORD), Term.MINUS_HALFWORD)),
+                            second.eq(Mux(cutting & (not g.tunnel_csum), Term.HALFWORD, Term.NOTHING)),
+                            sums.turn.eq(1),
                         ]
                         count("l4")
                         count("tunnel")
                         if g.tunnel_csum:
-                            m.d.comb += sums.turn.eq(1)
-                            with m.If(look):
-                                m.d.sync += urgent.eq(low)
-                with m.If(look & (number >= 4) & ((left == 1) | ~cutting)):
+                            with m.If(look & cutting):
+                                m.d.sync += held.eq(low)
+                with m.If(look & (number >= 4) & ((number == final) | ~cutting)):
                     m.d.sync += facts.l4_whole.eq(1)
                     m.d.comb += ends.eq(1)
             with m.Case(State.UDP):
@@ -531,14 +566,12 @@ class Walker(wiring.Component):
                     tag(Field.LOW, Field.CSUM)
                     tag(Field.LOW, when=auto & ~here_ipv6 & (low == 0))
                     m.d.comb += [
-                        minus_high.eq(cutting),
-                        minus_low.eq(~cutting | as_ufo),
-                        leave_high.eq(cutting & as_ufo),
+                        first.eq(Mux(cutting, Mux(as_ufo, Term.NOTHING, Term.MINUS_HALFWORD), Term.HALFWORD)),
+                        second.eq(Mux(cutting & ~as_ufo, Term.HALFWORD, Term.MINUS_HALFWORD)),
+                        sums.turn.eq(1),
                     ]
                     count("l4", ~cutting | as_ufo | ~scratch)
                     count("tunnel")
-                    if g.tunnel_csum:
-                        m.d.comb += sums.turn.eq(1)
                     with m.If(look):
                         m.d.sync += [facts.udp_length.eq(high), facts.csum.eq(low), facts.l4_whole.eq(1)]
                         m.d.comb += ends.eq(1)
@@ -548,9 +581,8 @@ class Walker(wiring.Component):
                 goto(State.SETTLE_2)
                 m.d.comb += [
                     self.settle[0].eq(1),
-                    a.eq(Mux(cutting, 0, facts.identification)),
-                    b.eq(Mux(cutting, urgent, facts.length)),
-                    minus_place.eq(cutting & facts.udp),
+                    first.eq(Mux(cutting, Mux(facts.udp, Term.MINUS_PLACE, Term.NOTHING), Term.HELD)),
+                    second.eq(Mux(cutting & (facts.udp | (not g.tunnel_csum)), Term.NOTHING, Term.HELD)),
                 ]
                 settle("ip", ~cutting)
                 settle("l4", from_place)
@@ -560,8 +592,8 @@ class Walker(wiring.Component):
                 from_scratch = ~cutting | as_ufo
                 m.d.comb += [
                     self.settle[1].eq(1),
-                    a.eq(Mux(from_scratch, 0, minus(facts.l4_bytes[16:FRAME_LEN_BITS]))),
-                    b.eq(facts.l4_bytes[:16] ^ (~from_scratch).replicate(16)),
+                    first.eq(Mux(from_scratch, Term.NOTHING, Term.MINUS_LENGTH)),
+                    second.eq(Mux(from_scratch, Term.LENGTH, Term.MINUS_LENGTH)),
                 ]
                 settle("l4", Mux(facts.tcp, ~cutting | ~scratch, cutting & as_ufo))
                 if g.tunnel_csum:
@@ -572,15 +604,14 @@ class Walker(wiring.Component):
                 m.d.comb += [
                     self.settle[2].eq(1),
                     self.flush.eq(1),
-                    a.eq(0),
-                    b.eq(Mux(scratch, Mux(facts.tcp, Protocol.TCP, Protocol.UDP), 0)),
-                    minus_place.eq(from_place),
+                    first.eq(Mux(from_place, Term.MINUS_PLACE, Term.NOTHING)),
+                    second.eq(Mux(scratch, Term.PROTOCOL, Term.NOTHING)),
+                    sums.turn.eq(1),
                 ]
                 settle("l4")
                 if g.tunnel_csum:
                     settle("tunnel", ~facts.tunnel_udp)
-                    m.d.comb += sums.turn.eq(1)
-                m.d.sync += [at.eq(0), out.eq(0), lag.eq(0), fresh.eq(0), broken_off.eq(0), urgent.eq(0)]
+                m.d.sync += [at.eq(0), out.eq(0), lag.eq(0), fresh.eq(0), broken_off.eq(0)]
                 m.d.sync += facts.eq(0)
 
         if g.ufo:
