@@ -7,7 +7,7 @@
                 row store
 """
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -102,7 +102,11 @@ class HeaderParser(wiring.Component):
 
         # --- Header slots: one is set aside for every frame that may need one.
         free = Signal(range(g.slots + 1), init=g.slots)
-        spared = verdict.valid & ~verdict.bare & ~verdict.o.headed
-        m.d.sync += free.eq(free - feed.begun + spared + self.released)
+        spared = Signal()
+        m.d.sync += spared.eq(verdict.valid & ~verdict.bare & ~verdict.o.headed)
+        with m.Switch(Cat(feed.begun, spared, self.released)):
+            for more, changes in {-1: ("001",), 1: ("010", "100", "111"), 2: ("110",)}.items():
+                with m.Case(*changes):
+                    m.d.sync += free.eq(free + more)
         m.d.comb += [feed.slot_room.eq(free != 0), feed.room.eq(self.room)]
         return m

@@ -5,6 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..headers import TAG_BYTES
+from ..layouts import HEADER_LEN_BITS
 from .verdict import verdict_layout
 
 __all__ = ["PLANNER_CLOCKS", "Planner"]
@@ -81,7 +82,7 @@ class Planner(wiring.Component):
             plan.slot.eq(self.slot),
             plan.auto.eq(auto),
             plan.header_len.eq(verdict.header_out),
-            plan.moved.eq(verdict.header_out != verdict.header_end),
+            plan.moved.eq(verdict.moved),
             plan.limit.eq(verdict.limit),
             plan.end.eq(Mux(auto, facts.end - 1, request.csum_low) + added + Mux(verdict.crc, CRC_BYTES_BEHIND, 0)),
             plan.sum_first.eq(Mux(auto, facts.l4, request.csum_start) + added),
@@ -106,10 +107,10 @@ class Planner(wiring.Component):
         values = {
             "size": verdict.size,
             "ipv6": facts.ipv6,
-            "length_behind": facts.length_at - 1,
+            "length_behind": facts.length_behind,
             "identification": facts.identification,
             "udp": facts.udp,
-            "l4_behind": facts.place - 1,
+            "l4_behind": facts.behind,
             "ufo": verdict.ufo,
         }
         if g.segments:
@@ -119,20 +120,21 @@ class Planner(wiring.Component):
             values |= {name: request[name] for name in ("clear_first", "clear_middle", "clear_last")}
         if g.tunnel:
             values |= {name: facts[name] for name in ("inner_identification", "tunnel_udp", "inner_ipv6")}
-            values |= {"inner_length_behind": facts.inner_length_at - 1, "tunnel_behind": facts.tunnel_at - 1}
+            values |= {"inner_length_behind": facts.inner_length_behind, "tunnel_behind": facts.tunnel_behind}
         m.d.sync += [record[name].eq(value) for name, value in values.items() if name in g.record.members]
 
         # --- Clock 2: where a full segment ends as it leaves, and the window of the first word of payload in the frame.
         header_end_1 = later(verdict.header_end, "header_end_1")
         size_1 = later(verdict.size, "size_1")
-        udp_end_1 = later(facts.l4 + facts.udp_length - 1 + added, "udp_end_1")
         tcp_1 = later(tcp, "tcp_1")
+        before_udp_1 = later(Mux(tcp, 0, facts.l4 + Mux(verdict.added, TAG_BYTES - 1, -1))[:HEADER_LEN_BITS], "before_udp_1")
+        udp_length_1 = later(facts.udp_length, "udp_length_1")
         last_byte, window = Signal(17), Signal(len(plan.header_len) + 1)
         head_lane = plans[0].header_len[:bits]
         m.d.sync += [
             last_byte.eq(plans[0].header_len + size_1 - 1),
             window.eq(header_end_1 - head_lane + top),
-            plans[1].sum_last.eq(Mux(tcp_1, plans[0].end, udp_end_1)),
+            plans[1].sum_last.eq(before_udp_1 + Mux(tcp_1, plans[0].end, udp_length_1)),
         ]
 
         # --- Clock 3: the same as rows and lanes, and how far the next segment is shifted against it.

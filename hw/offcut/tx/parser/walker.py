@@ -126,7 +126,7 @@ class Walker(wiring.Component):
         state = Signal(State)
         number = Signal(7)  # of the word in its header
         final = Signal(7)  # number of the last one, once that is known
-        at, out = Signal(HEADER_LEN_BITS), Signal(HEADER_LEN_BITS)  # of the window
+        at, out = facts.at, facts.out  # of the window
 
         # --- The window.
         lag = Signal(2)
@@ -151,6 +151,7 @@ class Walker(wiring.Component):
         is_tcp = (request.base == Base.TCP4) | (request.base == Base.TCP6) if g.uso or g.ufo else C(1)
         asks_ufo = segment & (request.base == Base.UFO) if g.ufo else C(0)
         told = request.frame_len != 0
+        longer = facts.rest[16:FRAME_LEN_BITS].any()  # in the second word of an IP header: than 65,535 bytes
         inner = facts.inner if g.tunnel else C(0)  # an IP header in a tunnel
         wants_tunnel = request.tunnel & ~inner if g.udp_tunnel else C(0)
         scratch = auto | ~request.needs_csum | asks_ufo | (facts.no_end & is_tcp)
@@ -207,7 +208,7 @@ class Walker(wiring.Component):
         m.submodules.sums = sums = HeaderSums((name for name, is_built in built.items() if is_built), turned="tunnel")
         first, second = Signal(Term), Signal(Term)
         held = Signal(16) if g.tunnel_csum else facts.length[:16]
-        length = facts.l4_bytes[:FRAME_LEN_BITS]
+        length = facts.rest[:FRAME_LEN_BITS]
         m.d.comb += [getattr(self, f"{name}_sum").eq(sums.sums[name]) for name in sums.sums.shape().members]
         with m.Switch(first):
             for term, value in {
@@ -296,17 +297,24 @@ class Walker(wiring.Component):
 
         with m.If(look):
             m.d.sync += [at.eq(at + Mux(flip, 2, 4)), number.eq(number + 1), fresh.eq(0)]
-        begins = Signal(HEADER_LEN_BITS)  # of a header: what its length field counts, if it has one
-        m.d.comb += begins.eq(out + Mux((state == State.IP) & (window[4:8] == 6), IPV6_BYTES, 0))
+        # What a header's length field counts, if it has one, begins here.
+        behind, fixed = Signal(HEADER_LEN_BITS), (state == State.IP) & (window[4:8] == 6)
+        m.d.comb += behind.eq(out + Mux(fixed, IPV6_BYTES - 1, -1))
         with m.If(look & (number == 0)):
-            m.d.sync += facts.place.eq(begins)
+            m.d.sync += [facts.place.eq(out + Mux(fixed, IPV6_BYTES, 0)), facts.behind.eq(behind)]
         with m.If(emit):
             m.d.sync += out.eq(out + Mux(flip, 2, 4))
         with m.If(look & flip):
             m.d.sync += lag.eq(lag + 1)
+        # In auto what was told counts until something is declared, and once more for the payload.
+        as_told = facts.big | (state < State.IPV4) | self.settle[0]
+        rest = Signal.like(facts.rest)
+        m.d.comb += rest.eq(facts.end - at)
+        with m.If((number == 0) & (look | (self.settle[0] & ~facts.tcp & ~facts.udp))):
+            m.d.sync += facts.rest.eq(rest)
         m.d.sync += [
-            facts.l4_bytes.eq(facts.end - facts.l4),
-            facts.end.eq(Mux(Mux(auto, facts.big, told), request.frame_len, facts.l3 + facts.length)),
+            facts.end.eq(Mux(Mux(auto, as_told, told), request.frame_len, facts.l3 + facts.length)),
+            facts.payload.eq(rest),
             facts.above.eq(auto & ((facts.length > request.size) | facts.big)),
         ]
         tunnel_word = inner & (here_ipv6 if g.tunnel else C(0))  # an inner IPv6 header is in the tunnel's checksum; an IPv4 one sums to 0
@@ -324,7 +332,6 @@ class Walker(wiring.Component):
                     goto(State.ETHERTYPE)
                     with m.If(only_insert):
                         goto(State.SETTLE_1)
-                        m.d.sync += facts.header_end.eq(at)
             with m.Case(State.ETHERTYPE):
                 is_tag = Cat(high == value for value in EtherType.TAGS).any()
                 is_ipv4, is_ipv6 = high == EtherType.IPV4, high == EtherType.IPV6
@@ -370,16 +377,15 @@ class Walker(wiring.Component):
                     with m.If(~inner):
                         m.d.sync += [
                             facts.l3.eq(at),
-                            facts.told_ip.eq(request.frame_len - at),
                             facts.ipv6.eq(is_ipv6),
                             facts.length.eq(low),
                             facts.no_end.eq((low == 0) & ~told),
-                            facts.length_at.eq(begins),
+                            facts.length_behind.eq(behind),
                         ]
                     if g.tunnel:
                         m.d.sync += facts.inner_ipv6.eq(is_ipv6)
                         with m.If(inner):
-                            m.d.sync += facts.inner_length_at.eq(begins)
+                            m.d.sync += facts.inner_length_behind.eq(behind)
             with m.Case(State.IPV4):
                 count("ip", ~inner)
                 count("inner_ip", inner)
@@ -396,7 +402,7 @@ class Walker(wiring.Component):
                                 m.d.sync += [
                                     facts.identification.eq(high),
                                     facts.fragment.eq(low),
-                                    facts.big.eq(auto & told & (facts.length == 0) & facts.told_ip[16:].any()),
+                                    facts.big.eq(auto & told & (facts.length == 0) & longer),
                                 ]
                             if g.tunnel:
                                 m.d.sync += facts.inner_identification.eq(high)
@@ -422,7 +428,7 @@ class Walker(wiring.Component):
                         C(int(g.segments_ipv6))
                         & ~inner
                         & (next_header == ExtensionHeader.HOP_BY_HOP)
-                        & Mux(told, facts.told_ip[16:].any() & (facts.told_ip != JUMBO_LEAST), high == 0)
+                        & Mux(told, longer & (facts.rest != JUMBO_LEAST), high == 0)
                     )
                     tag(Field.LENGTH, when=~inner)
                     tag(Field.INNER_LENGTH, when=inner)
@@ -436,7 +442,7 @@ class Walker(wiring.Component):
                             m.d.sync += [
                                 facts.length.eq(high + IPV6_BYTES),
                                 facts.no_end.eq((high == 0) & ~told),
-                                facts.big.eq(auto & told & (high == 0) & facts.told_ip[16:].any()),
+                                facts.big.eq(auto & told & (high == 0) & longer),
                             ]
                 with m.If(look & (number == final)):
                     m.d.sync += facts.ip_whole.eq(1)
@@ -484,7 +490,7 @@ class Walker(wiring.Component):
                                 final.eq(has_checksum + has_key),
                                 carried.eq(low),
                                 with_checksum.eq(has_checksum),
-                                facts.tunnel_at.eq(out),
+                                facts.tunnel_behind.eq(behind),
                             ]
                     with m.Elif((number == 1) & with_checksum):
                         tag(Field.TUNNEL_CSUM)
@@ -512,7 +518,7 @@ class Walker(wiring.Component):
                     count("tunnel")
                     with m.If(look):
                         with m.If(~opaque & (number == 0)):
-                            m.d.sync += [facts.tunnel_at.eq(out), facts.tunnel_udp.eq(1)]
+                            m.d.sync += [facts.tunnel_behind.eq(behind), facts.tunnel_udp.eq(1)]
                         with m.If((is_length & arrived) | (opaque & (arrived | half))):
                             goto_ip(request.base == Base.TCP4, request.base == Base.TCP6, 1)
                         with m.Elif(is_length):
@@ -611,7 +617,7 @@ class Walker(wiring.Component):
                 settle("l4")
                 if g.tunnel_csum:
                     settle("tunnel", ~facts.tunnel_udp)
-                m.d.sync += [at.eq(0), out.eq(0), lag.eq(0), fresh.eq(0), broken_off.eq(0)]
+                m.d.sync += [lag.eq(0), fresh.eq(0), broken_off.eq(0)]
                 m.d.sync += facts.eq(0)
 
         if g.ufo:
@@ -627,12 +633,11 @@ class Walker(wiring.Component):
             m.d.sync += [
                 state.eq(State.SETTLE_1),
                 number.eq(0),
-                facts.header_end.eq(Mux(facts.udp & as_ufo, facts.l4, at + WORD_BYTES)),
             ]
+            with m.If(facts.udp & as_ufo):
+                m.d.sync += at.eq(facts.l4)
             with m.If(fail):
                 m.d.sync += [facts.drop.eq(drop), facts.early.eq((state == State.ETHERNET) & ~inner)]
-        with m.If(self.settle[0]):
-            m.d.sync += facts.header_out.eq(out)
         first_word = (state == State.ETHERNET) & ~inner & (number == 0)
         m.d.comb += self.decided.eq(
             take & (fail | ends | (only_insert & (state == State.ETHERNET) & look & (number == ETHERNET_WORDS - 1)))
@@ -642,6 +647,4 @@ class Walker(wiring.Component):
         m.d.sync += self.bare.eq(self.i.valid & bare)
         with m.If(self.i.valid & first_word):
             m.d.sync += request.eq(word.request)
-            if g.vlan:
-                m.d.sync += facts.grown.eq(word.request.insert & word.request.walk)
         return m
