@@ -27,6 +27,8 @@ class HeaderSums(wiring.Component):
     a, b : In(16)
     count, begin : In(data.StructLayout({name: 1 for name in names}))
         Which sums the values count for, and which of them begin with these values.
+    alone : In(1)
+        ``b`` is not counted.
     turn : In(1)
         From the ``turned`` sum they are taken away.
     sums : Out(data.StructLayout({name: 16 for name in names}))
@@ -41,6 +43,7 @@ class HeaderSums(wiring.Component):
             "b": In(16),
             "count": In(each),
             "begin": In(each),
+            "alone": In(1),
             "turn": In(1),
             "sums": Out(data.StructLayout(dict.fromkeys(self._names, 16))),
         })
@@ -48,7 +51,8 @@ class HeaderSums(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         a, b, both = Signal(16), Signal(16), Signal(16)
-        m.d.sync += [a.eq(self.a), b.eq(self.b), both.eq(add(a, b))]
+        alone = Signal()
+        m.d.sync += [a.eq(self.a), b.eq(self.b), alone.eq(self.alone), both.eq(add(a, Mux(alone, 0, b)))]
         turn = Signal(2)
         m.d.sync += turn.eq(Cat(self.turn, turn))
         for name in self._names:

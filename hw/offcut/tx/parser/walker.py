@@ -144,20 +144,26 @@ class Walker(wiring.Component):
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [before.eq(word.data), before_whole.eq(word.count == WORD_BYTES)]
 
-        # --- What this frame is.
-        segment, auto = request.kind == Kind.SEGMENT, request.kind == Kind.AUTO
+        # --- What this frame is, known two clocks after its request.
+        def registered(value, name):
+            signal = Signal(name=name)
+            m.d.sync += signal.eq(value)
+            return signal
+
         insert = request.insert if g.vlan else C(0)
-        only_insert = ~segment & ~auto & ~(request.sctp if g.sctp else C(0))
-        is_tcp = (request.base == Base.TCP4) | (request.base == Base.TCP6) if g.uso or g.ufo else C(1)
-        asks_ufo = segment & (request.base == Base.UFO) if g.ufo else C(0)
-        told = request.frame_len != 0
-        longer = facts.rest[16:FRAME_LEN_BITS].any()  # in the second word of an IP header: than 65,535 bytes
         inner = facts.inner if g.tunnel else C(0)  # an IP header in a tunnel
         wants_tunnel = request.tunnel & ~inner if g.udp_tunnel else C(0)
-        scratch = auto | ~request.needs_csum | asks_ufo | (facts.no_end & is_tcp)
-        cutting = segment | facts.above | facts.big
-        as_ufo = asks_ufo | (auto & (request.csum_start == 0)) if g.ufo else C(0)
+        told = registered(request.frame_len != 0, "told")
+        segment, auto = registered(request.kind == Kind.SEGMENT, "segment"), registered(request.kind == Kind.AUTO, "auto")
+        asks_ufo = registered((request.kind == Kind.SEGMENT) & (request.base == Base.UFO), "asks_ufo") if g.ufo else C(0)
+        auto_ufo = registered((request.kind == Kind.AUTO) & (request.csum_start == 0), "auto_ufo") if g.ufo else C(0)
+        as_ufo = asks_ufo | auto_ufo
+        only_insert = ~segment & ~auto & ~(request.sctp if g.sctp else C(0))
+        is_tcp = (request.base == Base.TCP4) | (request.base == Base.TCP6) if g.uso or g.ufo else C(1)
+        scratch = registered(auto | ~request.needs_csum | asks_ufo, "from_addresses") | (facts.no_end & is_tcp)
+        cutting = registered(segment | facts.above | facts.big, "cutting")
         from_place = cutting & (facts.tcp | ~as_ufo)  # each segment's transport header counts its bytes
+        longer = facts.rest[16:FRAME_LEN_BITS].any()  # in the second word of an IP header: than 65,535 bytes
 
         # --- What stands behind this IP header, by the protocol number that was just read.
         protocol, fresh = Signal(8), Signal()
@@ -341,7 +347,7 @@ class Walker(wiring.Component):
                         flip.eq(1),
                         wrong.eq(~(is_ipv4 | is_ipv6) | (wants_tunnel & (is_ipv6 != outer_ipv6))),
                     ]
-                m.d.comb += second.eq(Mux(is_tag, Term.HALFWORD, Term.NOTHING))
+                m.d.comb += sums.alone.eq(~is_tag)
                 count("tunnel", inner)
                 with m.If(look):
                     m.d.sync += number.eq(0)
@@ -356,7 +362,7 @@ class Walker(wiring.Component):
                 )
                 tag(low=Field.LENGTH, when=is_ipv4 & ~inner)
                 tag(low=Field.INNER_LENGTH, when=is_ipv4 & inner)
-                m.d.comb += second.eq(Mux(is_ipv4, Term.NOTHING, Term.HALFWORD))
+                m.d.comb += sums.alone.eq(is_ipv4)
                 count("ip", ~inner)
                 count("inner_ip", inner)
                 count("tunnel", inner & is_ipv6)
@@ -396,7 +402,7 @@ class Walker(wiring.Component):
                         if g.ufo:
                             with m.If(~inner & (asks_ufo | (auto & (low == 0)))):
                                 m.d.comb += header.low_tag.eq(g.tag(Field.FRAGMENT))
-                        m.d.comb += [first.eq(Term.NOTHING), second.eq(Mux(asks_ufo, Term.NOTHING, Term.HALFWORD))]
+                        m.d.comb += [first.eq(Term.NOTHING), sums.alone.eq(asks_ufo)]
                         with m.If(look):
                             with m.If(~inner):
                                 m.d.sync += [
@@ -409,7 +415,7 @@ class Walker(wiring.Component):
                     with m.Case(2):
                         tag(low=Field.IP_CSUM, when=~inner)
                         tag(low=Field.INNER_IP_CSUM, when=inner)
-                        m.d.comb += second.eq(Term.NOTHING)
+                        m.d.comb += sums.alone.eq(1)
                         with m.If(look):
                             m.d.sync += [protocol.eq(high[:8]), fresh.eq(1)]
                     with m.Case(3, 4):
@@ -512,7 +518,7 @@ class Walker(wiring.Component):
                     tag(Field.TUNNEL_LENGTH, when=is_length & ~request.tunnel_csum)
                     m.d.comb += [
                         first.eq(Mux(is_length, Term.MINUS_PLACE, Term.HALFWORD)),
-                        second.eq(Mux(flip, Term.NOTHING, Term.HALFWORD)),
+                        sums.alone.eq(flip),
                     ]
                     begin("tunnel", ~opaque & (number == 0))
                     count("tunnel")
@@ -548,7 +554,7 @@ class Walker(wiring.Component):
                         # (The tunnel's sum has no urgent pointer: that comes later.)
                         m.d.comb += [
                             first.eq(Mux(cutting, Mux(scratch, Term.NOTHING, Term.HALFWORD), Term.MINUS_HALFWORD)),
-                            second.eq(Mux(cutting & (not g.tunnel_csum), Term.HALFWORD, Term.NOTHING)),
+                            sums.alone.eq(g.tunnel_csum | ~cutting),
                             sums.turn.eq(1),
                         ]
                         count("l4")
@@ -588,7 +594,8 @@ class Walker(wiring.Component):
                 m.d.comb += [
                     self.settle[0].eq(1),
                     first.eq(Mux(cutting, Mux(facts.udp, Term.MINUS_PLACE, Term.NOTHING), Term.HELD)),
-                    second.eq(Mux(cutting & (facts.udp | (not g.tunnel_csum)), Term.NOTHING, Term.HELD)),
+                    second.eq(Term.HELD),
+                    sums.alone.eq(cutting & (facts.udp | (not g.tunnel_csum))),
                 ]
                 settle("ip", ~cutting)
                 settle("l4", from_place)
@@ -611,7 +618,8 @@ class Walker(wiring.Component):
                     self.settle[2].eq(1),
                     self.flush.eq(1),
                     first.eq(Mux(from_place, Term.MINUS_PLACE, Term.NOTHING)),
-                    second.eq(Mux(scratch, Term.PROTOCOL, Term.NOTHING)),
+                    second.eq(Term.PROTOCOL),
+                    sums.alone.eq(~scratch),
                     sums.turn.eq(1),
                 ]
                 settle("l4")
