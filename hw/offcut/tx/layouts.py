@@ -229,7 +229,7 @@ class Geometry:
                 }),
             }
             | ({"id_mode": 2} if self.segments else {})
-            | ({"tunnel": 1, "outer_ipv6": 1, "tunnel_csum": 1, "outer_th": 16, "inner_nh": 16} if self.udp_tunnel else {})
+            | ({"tunnel": 1, "outer_ipv6": 1, "tunnel_csum": 1, "outer_th": header, "inner_nh": header} if self.udp_tunnel else {})
             | ({"sctp": 1} if self.sctp else {})
             | flags
             | vlan
