@@ -1,0 +1,85 @@
+"""The processing system as a design sees it: a clock, a reset, AXI3 ports, interrupts."""
+
+from amaranth import Cat, ClockDomain, ClockSignal, Const, Instance, Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.cdc import ResetSynchronizer
+from amaranth.lib.wiring import In, Out
+
+from .axi3 import Axi3
+from .ps7 import PORTS, ps7
+
+__all__ = ["ACP", "HIGH_PERFORMANCE", "INTERRUPTS", "Zynq"]
+
+HIGH_PERFORMANCE = {"data_width": 64, "id_width": 6}
+"""Of S_AXI_HP0 to S_AXI_HP3: into memory, past the caches."""
+
+ACP = {"data_width": 64, "id_width": 3, "user_width": 5}
+"""Of S_AXI_ACP: into memory through the caches."""
+
+INTERRUPTS = 16
+"""Lines from the programmable logic, the first ones of IRQF2P."""
+
+
+class Zynq(wiring.Component):
+    """The primitive ``PS7`` with what a network device needs of it.
+
+    Drives the clock domain ``sync`` of the design: FCLK0 through a BUFG, with FCLK_RESET0_N released in step with it (and asserted while Linux loads
+    the programmable logic).
+
+    Parameters
+    ----------
+    memory : int
+        Ports into memory: as many of S_AXI_HP0 to S_AXI_HP3, or 1 with ``coherent``.
+    coherent : bool
+        S_AXI_ACP in their place.
+    interrupts : int
+        Lines, up to 16, from IRQF2P[0] on.
+
+    Members
+    -------
+    registers : Out(Axi3(data_width=32, id_width=12))
+        M_AXI_GP0, 0x40000000 to 0x7FFFFFFF.
+    memory : In(Axi3).array(memory)
+        Ports into memory.
+    irq : In(interrupts)
+        Level, active high.
+
+    Raises
+    ------
+    ValueError
+        If there are not that many ports or lines.
+    """
+
+    def __init__(self, *, memory=1, coherent=False, interrupts=1):
+        most = 1 if coherent else 4
+        if not 1 <= memory <= most:
+            raise ValueError(f"There are 1 to {most} {'coherent ' if coherent else ''}ports into memory, not {memory}")
+        if not 1 <= interrupts <= INTERRUPTS:
+            raise ValueError(f"There are 1 to {INTERRUPTS} interrupt lines, not {interrupts}")
+        self._names = ["SAXIACP"] if coherent else [f"SAXIHP{number}" for number in range(memory)]
+        super().__init__({
+            "registers": Out(Axi3(data_width=32, id_width=12)),
+            "memory": In(Axi3(**(ACP if coherent else HIGH_PERFORMANCE))).array(memory),
+            "irq": In(interrupts),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        fclk, fclk_resets_n = Signal(4), Signal(4)
+        m.domains.sync = ClockDomain("sync")
+        m.submodules.clock = Instance("BUFG", i_I=fclk[0], o_O=ClockSignal("sync"))
+        m.submodules.reset = ResetSynchronizer(~fclk_resets_n[0], domain="sync")
+
+        connections = {"FCLKCLK": fclk, "FCLKRESETN": fclk_resets_n, "IRQF2P": Cat(self.irq, Const(0, len_of("IRQF2P") - len(self.irq)))}
+        for prefix, port in (("MAXIGP0", self.registers), *zip(self._names, self.memory, strict=True)):
+            connections |= {f"{prefix}{path[0].upper()}": value for path, _, value in port.signature.flatten(port)}
+            connections[f"{prefix}ACLK"] = ClockSignal("sync")
+        m.submodules.ps7 = ps7(**connections)
+
+        return m
+
+
+def len_of(name):
+    """Bits of a port of the primitive."""
+    return PORTS[name][1]
