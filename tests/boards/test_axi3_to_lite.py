@@ -103,7 +103,7 @@ def test_every_burst_reads_and_writes_the_registers_that_the_standard_says(dice,
             file.log.clear()
             if dice.random() < 0.5:
                 p.read(BASE + 4096 * window + offset, beats, size, burst, identity)
-                await p.until(ctx, lambda: len(p.answers) >= beats)
+                await p.until(ctx, lambda beats=beats: len(p.answers) >= beats)
                 assert file.log == [("read", at) for at in where]
                 expected[:] = [file.words[at >> 2] for at in where]
                 last = [0] * (beats - 1) + [1]
