@@ -1,15 +1,20 @@
 """The whole of a board's programmable logic."""
 
-from amaranth import Elaboratable, Module, Signal
+from amaranth import ClockDomain, ClockSignal, Elaboratable, Module, Signal
 from amaranth.lib import io, wiring
+from amaranth.lib.cdc import FFSynchronizer, ResetSynchronizer
+from amaranth.lib.wiring import In, Out
+
+from offcut.axi import AxiStream
 
 from .axi3_to_lite import Axi3ToLite
 from .catalogue import REGISTERS_BASE
 from .memory_port import MemoryPort
+from .nic import WIRE, Nic
 from .veth import Veth
 from .zynq import ACP, HIGH_PERFORMANCE, Zynq
 
-__all__ = ["COHERENT", "VethTop"]
+__all__ = ["COHERENT", "CoreTop", "VethTop"]
 
 COHERENT = {"cache": 0b1111, "user": 0b00001}
 """AxCACHE and AxUSER with which the accelerator coherency port asks the caches."""
@@ -46,18 +51,7 @@ class VethTop(Elaboratable):
         wiring.connect(m, zynq.registers, bridge.i)
         for window, registers in zip(bridge.o, veth.registers, strict=True):
             wiring.connect(m, window, registers)
-        if self._coherent:
-            m.submodules.memory = port = MemoryPort(managers=2, id_width=ACP["id_width"], **COHERENT)
-            ports = [port]
-            managers = list(port.i)
-        else:
-            ports = [MemoryPort(managers=1, id_width=HIGH_PERFORMANCE["id_width"]) for _ in range(2)]
-            m.submodules.memory_0, m.submodules.memory_1 = ports
-            managers = [port.i[0] for port in ports]
-        for device, manager in zip(veth.memory, managers, strict=True):
-            wiring.connect(m, device, manager)
-        for port, inlet in zip(ports, zynq.memory, strict=True):
-            wiring.connect(m, port.o, inlet)
+        _connect_memory(m, veth.memory, zynq.memory, self._coherent)
         m.d.comb += zynq.irq.eq(veth.irq)
 
         if self._board.leds:
@@ -75,6 +69,72 @@ class VethTop(Elaboratable):
             _connect_phy(m, platform.request("mii", 0, dir="-"), zynq.mii)
 
         return m
+
+
+class CoreTop(wiring.Component):
+    """One network device behind a processing system, its wire side as ports, for a design that brings a MAC.
+
+    Parameters
+    ----------
+    board : Board
+    config : offcut.config.Config
+    coherent : bool
+
+    Members
+    -------
+    wire_clk, wire_rst : In(1)
+        The MAC's clock, and its reset, at any moment; at least 4 clocks of the slower side long.
+    wire_link : In(1)
+        Whether there is a link; of any clock.
+    wire_tx : Out(AxiStream(64, 1)), wire_rx : In(AxiStream(64, 1))
+        As :class:`~offcut.boards.nic.Nic` has them.
+    """
+
+    def __init__(self, board, config, *, coherent=False):
+        self._board, self._config, self._coherent = board, config, coherent
+        super().__init__({
+            "wire_clk": In(1),
+            "wire_rst": In(1),
+            "wire_link": In(1),
+            "wire_tx": Out(AxiStream(64, 1)),
+            "wire_rx": In(AxiStream(64, 1)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.domains += ClockDomain(WIRE)
+        m.d.comb += ClockSignal(WIRE).eq(self.wire_clk)
+        m.submodules.wire_reset = ResetSynchronizer(self.wire_rst, domain=WIRE)
+
+        m.submodules.zynq = zynq = Zynq(memory=1, coherent=self._coherent, interrupts=1)
+        m.submodules.bridge = bridge = Axi3ToLite(base=REGISTERS_BASE, windows=1)
+        m.submodules.nic = nic = Nic(self._config, memory_bytes=self._board.memory_bytes)
+        m.submodules.link = FFSynchronizer(self.wire_link, nic.link)
+        wiring.connect(m, zynq.registers, bridge.i)
+        wiring.connect(m, bridge.o[0], nic.registers)
+        _connect_memory(m, [nic.memory], zynq.memory, self._coherent)
+        wiring.connect(m, nic.wire_tx, wiring.flipped(self.wire_tx))
+        wiring.connect(m, wiring.flipped(self.wire_rx), nic.wire_rx)
+        m.d.comb += zynq.irq.eq(nic.irq)
+
+        return m
+
+
+def _connect_memory(m, devices, inlets, coherent):
+    """Each device to a port into memory, or all to the coherent one."""
+    if coherent:
+        m.submodules.memory = port = MemoryPort(managers=len(devices), id_width=ACP["id_width"], **COHERENT)
+        ports, managers = [port], list(port.i)
+    else:
+        ports = [MemoryPort(managers=1, id_width=HIGH_PERFORMANCE["id_width"]) for _ in devices]
+        managers = [port.i[0] for port in ports]
+        for number, port in enumerate(ports):
+            m.submodules[f"memory_{number}"] = port
+    for device, manager in zip(devices, managers, strict=True):
+        wiring.connect(m, device, manager)
+    for port, inlet in zip(ports, inlets, strict=True):
+        wiring.connect(m, port.o, inlet)
 
 
 def _connect_phy(m, pins, mii):
