@@ -72,7 +72,12 @@ class Crossing:
             while self.dice.random() < self.pauses[0]:
                 await ctx.tick("a")
             last = number == len(words) - 1
-            for signal, value in ((i.tdata, int.from_bytes(word, "little")), (i.tkeep, (1 << len(word)) - 1), (i.tlast, last), (i.tuser, bad and last)):
+            for signal, value in (
+                (i.tdata, int.from_bytes(word, "little")),
+                (i.tkeep, (1 << len(word)) - 1),
+                (i.tlast, last),
+                (i.tuser, bad and last),
+            ):
                 ctx.set(signal, value)
             ctx.set(i.tvalid, 1)
             taken = False
@@ -154,7 +159,9 @@ def test_a_source_that_cannot_wait_loses_whole_frames_and_each_is_told(dice, clo
     c.run(bench)
     assert 0 < len(c.seen) < len(frames)
     rest = iter(frames)
-    assert all(any(frame[:FRAME_BYTES] == seen for frame in rest) for seen in c.seen), "a frame that arrived is none that was sent, or out of order"
+    assert all(any(frame[:FRAME_BYTES] == seen for frame in rest) for seen in c.seen), (
+        "a frame that arrived is none that was sent, or out of order"
+    )
 
 
 def test_a_frame_that_is_longer_than_allowed_is_dropped_and_the_next_is_untouched(dice):

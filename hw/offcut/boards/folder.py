@@ -1,5 +1,6 @@
 """Everything that a design on a board is built from, as files of one folder."""
 
+import re
 from collections.abc import Callable
 from importlib.resources import files
 
@@ -21,7 +22,14 @@ CLOCK_PIN = "get_pins -of_objects [get_cells -hierarchical -filter {REF_NAME == 
 
 
 def files_of(
-    board: Board, config: Config, design: str, toolchain: str, *, coherent: bool = False, switches: str = "", progress: Callable[[str], None] = print
+    board: Board,
+    config: Config,
+    design: str,
+    toolchain: str,
+    *,
+    coherent: bool = False,
+    switches: str = "",
+    progress: Callable[[str], None] = print,
 ) -> dict[str, str]:
     """The files of a build folder, by name.
 
@@ -53,7 +61,7 @@ def files_of(
     plan = _plan(board, config, design, toolchain, coherent)
     progress(f"{design}: writing the folder")
 
-    verilog = plan[f"{top}.v"].split("*/", 2)[-1].strip()
+    verilog = re.sub(r"\A(?:\s*/\*.*?\*/)+", "", plan[f"{top}.v"], flags=re.S).strip()
     header = [
         f"Offcut {__version__}: {DESIGNS[design].what}, on the {board.title} ({board.part}).",
         f"Made by: offcut build {switches}".rstrip(),
@@ -98,7 +106,9 @@ def _plan(board, config, design, toolchain, coherent):
             design_ns=CLOCK_PERIOD_NS, limit_ns=1e9 / FCLK0_HZ, margin_ns=CLOCK_PERIOD_NS - 1e9 / FCLK0_HZ
         ),
     }
-    plan = made.build(VethTop(board, config, coherent=coherent), name=name, do_build=False, emit_src=False, debug_verilog=False, **overrides)
+    plan = made.build(
+        VethTop(board, config, coherent=coherent), name=name, do_build=False, emit_src=False, debug_verilog=False, **overrides
+    )
     return {file: content if isinstance(content, str) else content.decode() for file, content in plan.files.items()}
 
 

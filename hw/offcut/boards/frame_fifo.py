@@ -81,7 +81,11 @@ class FrameFifo(wiring.Component):
         m = Module()
         i, o = self.i, self.o
 
-        layout = data.StructLayout({"data": 8 * self._lanes, "lane": range(self._lanes), "last": 1})  # the last byte's lane, in the last word
+        layout = data.StructLayout({
+            "data": 8 * self._lanes,
+            "lane": range(self._lanes),
+            "last": 1,
+        })  # the last byte's lane, in the last word
         m.submodules.words = words = AsyncFIFO(width=layout.size, depth=self._depth, w_domain=self._i, r_domain=self._o)
         m.submodules.marks = marks = AsyncFIFO(width=1, depth=FRAMES, w_domain=self._i, r_domain=self._o)
 
@@ -141,6 +145,7 @@ class FrameFifo(wiring.Component):
         word = data.View(layout, words.r_data)
         owed = Signal(reset_less=True)  # words of a frame whose mark is gone: a reset of this side leaves them to be dropped
         begun = Signal()
+        in_reset = ResetSignal(self._o, allow_reset_less=True)
         free = ~o.tvalid | o.tready
         lost = shut | ~words.r_rdy  # of a frame whose mark is here all words are, but for a reset
         abort = [o.tvalid.eq(1), o.tdata.eq(0), o.tkeep.eq(1), o.tlast.eq(1), o.tuser.eq(1)]
@@ -154,7 +159,7 @@ class FrameFifo(wiring.Component):
                     m.next = "Flush"
                 with m.Elif(owed):
                     m.next = "Discard"
-                with m.Elif(marks.r_rdy & free):  # the frame before has left: a reset never costs two
+                with m.Elif(marks.r_rdy & free & ~in_reset):  # the frame before has left: a reset never costs two
                     m.d.comb += marks.r_en.eq(1)
                     sync += owed.eq(1)
                     with m.If(marks.r_data):

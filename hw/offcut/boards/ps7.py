@@ -116,7 +116,14 @@ def ps7(**connections):
     return Instance("PS7", **ports)
 
 
-def stub():
-    """An empty Verilog module ``PS7``, for programs that check a design and do not know the primitive."""
-    lines = [f"  {direction} [{width - 1}:0] {name};" for name, (direction, width) in PORTS.items()]
-    return "\n".join([f"module PS7({', '.join(PORTS)});", *lines, "endmodule", ""])
+def stub(connected):
+    """An empty Verilog module ``PS7``, for programs that check a design and do not know the primitive.
+
+    Parameters
+    ----------
+    connected : collection of str
+        The ports that an instance connects. Outputs and pads that are not among them are left out; inputs never are.
+    """
+    ports = {name: port for name, port in PORTS.items() if port[0] == INPUT or name in connected}
+    lines = [f"  {direction} [{width - 1}:0] {name};" for name, (direction, width) in ports.items()]
+    return "\n".join([f"module PS7({', '.join(ports)});", *lines, "endmodule", ""])

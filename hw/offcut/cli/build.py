@@ -53,7 +53,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--toolchain", choices=TOOLCHAINS, default="vivado", help="for whom (default: vivado)")
     parser.add_argument("-o", "--output", metavar="DIR", help="folder to write to (default: build/BOARD-DESIGN)")
     parser.add_argument("--build", action="store_true", help="run the tools, too")
-    parser.add_argument("--coherent", action="store_true", help="reach memory through the caches, by S_AXI_ACP (default: past them, by S_AXI_HP)")
+    parser.add_argument(
+        "--coherent", action="store_true", help="reach memory through the caches, by S_AXI_ACP (default: past them, by S_AXI_HP)"
+    )
     engine = parser.add_argument_group("the engines, 64 bits wide")
     engine.add_argument(
         "--features",
@@ -62,7 +64,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="what is built in, by the names of `offcut features`; or `virtio`, what a virtio driver can ask for; `default`, all but "
         "tx-checksum-sctp; `all` (default: virtio)",
     )
-    engine.add_argument("--mtu-max", type=int, metavar="BYTES", help="longest frame, with Ethernet header (default: 1522 on an xc7z010, else 9216)")
+    engine.add_argument(
+        "--mtu-max", type=int, metavar="BYTES", help="longest frame, with Ethernet header (default: 1522 on an xc7z010, else 9216)"
+    )
     engine.add_argument("--ufo-order", choices=UFO_ORDERS, default=UFO_ORDERS[0], help="as of `offcut verilog` (default: last)")
     parser.set_defaults(run=run)
 
