@@ -32,7 +32,7 @@ class MemoryPort(wiring.Component):
     managers : int
         At least 1.
     addr_width, data_width : int
-        Of the managers. The port has 32 bits of address: a manager must keep to them (``window_base``, ``window_size`` of a :class:`VirtioNet`).
+        Of the managers. The port has 32 bits of address; what is above them is cut off.
     id_width : int
         Of the port; at least one bit more than the managers' one if there are several.
     cache : int
@@ -52,7 +52,7 @@ class MemoryPort(wiring.Component):
         If there is no manager, or the port's ID is too narrow to tell them apart.
     """
 
-    def __init__(self, *, managers, addr_width=64, data_width=64, id_width=6, cache=None, user=None):
+    def __init__(self, *, managers, addr_width=32, data_width=64, id_width=6, cache=None, user=None):
         if managers < 1:
             raise ValueError(f"A port needs at least 1 manager, not {managers}")
         if 1 + (managers - 1).bit_length() > id_width:

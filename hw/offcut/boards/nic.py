@@ -37,7 +37,7 @@ class Nic(wiring.Component):
 
     Members
     -------
-    registers : In(AxiLite(12)), memory : Out(Axi4()), irq : Out(1)
+    registers : In(AxiLite(12)), memory : Out(Axi4(addr_width=32)), irq : Out(1)
     link : In(1)
         Whether the MAC has a link.
     wire_tx : Out(AxiStream(64, 1))
@@ -48,7 +48,7 @@ class Nic(wiring.Component):
         self._config, self._memory_bytes = config, memory_bytes
         super().__init__({
             "registers": In(AxiLite(12)),
-            "memory": Out(Axi4()),
+            "memory": Out(Axi4(addr_width=32)),
             "irq": Out(1),
             "link": In(1),
             "wire_tx": Out(AxiStream(64, 1)),
@@ -59,7 +59,7 @@ class Nic(wiring.Component):
         m = Module()
         frame_bytes = self._config.mtu_max
 
-        m.submodules.device = device = VirtioNet(self._config)
+        m.submodules.device = device = VirtioNet(self._config, addr_width=32)
         m.submodules.engine = engine = OffcutTx(self._config)
         m.submodules.leaving = leaving = FrameFifo(frame_bytes=frame_bytes, i_domain="sync", o_domain=WIRE)
         m.submodules.coming = coming = FrameFifo(frame_bytes=frame_bytes, i_domain=WIRE, o_domain="sync", lossy=True)

@@ -46,6 +46,7 @@ class VethTop(Elaboratable):
         m = Module()
 
         m.submodules.zynq = zynq = Zynq(memory=1 if self._coherent else 2, coherent=self._coherent, interrupts=2, mii=self._board.mii)
+        _clock_from(m, zynq)
         m.submodules.bridge = bridge = Axi3ToLite(base=REGISTERS_BASE, windows=2)
         m.submodules.veth = veth = Veth(self._config, memory_bytes=self._board.memory_bytes)
         wiring.connect(m, zynq.registers, bridge.i)
@@ -108,6 +109,7 @@ class CoreTop(wiring.Component):
         m.submodules.wire_reset = ResetSynchronizer(self.wire_rst, domain=WIRE)
 
         m.submodules.zynq = zynq = Zynq(memory=1, coherent=self._coherent, interrupts=1)
+        _clock_from(m, zynq)
         m.submodules.bridge = bridge = Axi3ToLite(base=REGISTERS_BASE, windows=1)
         m.submodules.nic = nic = Nic(self._config, memory_bytes=self._board.memory_bytes)
         m.submodules.link = FFSynchronizer(self.wire_link, nic.link)
@@ -119,6 +121,13 @@ class CoreTop(wiring.Component):
         m.d.comb += zynq.irq.eq(nic.irq)
 
         return m
+
+
+def _clock_from(m, zynq):
+    """The clock domain ``sync``: FCLK0, and a reset that is asserted at once and released with the clock."""
+    m.domains.sync = ClockDomain("sync")
+    m.d.comb += ClockSignal("sync").eq(zynq.clk)
+    m.submodules.reset = ResetSynchronizer(zynq.reset, domain="sync")
 
 
 def _connect_memory(m, devices, inlets, coherent):

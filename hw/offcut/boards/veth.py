@@ -44,7 +44,7 @@ class Veth(wiring.Component):
     Members
     -------
     registers : In(AxiLite(12)).array(2)
-    memory : Out(Axi4()).array(2)
+    memory : Out(Axi4(addr_width=32)).array(2)
     irq : Out(2)
         Level.
     segments : Out(2)
@@ -55,7 +55,7 @@ class Veth(wiring.Component):
         self._config, self._memory_bytes = config, memory_bytes
         super().__init__({
             "registers": In(AxiLite(12)).array(2),
-            "memory": Out(Axi4()).array(2),
+            "memory": Out(Axi4(addr_width=32)).array(2),
             "irq": Out(2),
             "segments": Out(2),
         })
@@ -63,7 +63,7 @@ class Veth(wiring.Component):
     def elaborate(self, platform):
         m = Module()
 
-        devices = [VirtioNet(self._config), VirtioNet(self._config)]
+        devices = [VirtioNet(self._config, addr_width=32) for _ in range(2)]
         for number, device in enumerate(devices):
             m.submodules[f"device_{number}"] = device
             wiring.connect(m, wiring.flipped(self.registers[number]), device.s_axil)

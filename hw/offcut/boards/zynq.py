@@ -1,8 +1,7 @@
 """The processing system as a design sees it: a clock, a reset, AXI3 ports, interrupts."""
 
-from amaranth import Cat, ClockDomain, ClockSignal, Const, Instance, Module, Signal
+from amaranth import Cat, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib import wiring
-from amaranth.lib.cdc import ResetSynchronizer
 from amaranth.lib.wiring import In, Out, Signature
 
 from .axi3 import Axi3
@@ -38,8 +37,7 @@ MII = {
 class Zynq(wiring.Component):
     """The primitive ``PS7`` with what a network device needs of it.
 
-    Drives the clock domain ``sync`` of the design: FCLK0 through a BUFG, with FCLK_RESET0_N released in step with it (and asserted while Linux loads
-    the programmable logic).
+    Its ports are in the clock domain ``sync``, which a design makes of ``clk`` and ``reset``.
 
     Parameters
     ----------
@@ -54,6 +52,10 @@ class Zynq(wiring.Component):
 
     Members
     -------
+    clk : Out(1)
+        FCLK0 behind a BUFG.
+    reset : Out(1)
+        FCLK_RESET0_N, inverted: of no clock. Linux asserts it while it loads the programmable logic.
     registers : Out(Axi3(data_width=32, id_width=12))
         M_AXI_GP0, 0x40000000 to 0x7FFFFFFF.
     memory : In(Axi3).array(memory)
@@ -79,6 +81,8 @@ class Zynq(wiring.Component):
         signals = {name: (In if PORTS[port][0] == INPUT else Out)(bits) for name, (port, bits) in MII.items()}
         self._has_mii = mii
         super().__init__({
+            "clk": Out(1),
+            "reset": Out(1),
             "registers": Out(Axi3(data_width=32, id_width=12)),
             "memory": In(Axi3(**(ACP if coherent else HIGH_PERFORMANCE))).array(memory),
             "irq": In(interrupts),
@@ -89,9 +93,8 @@ class Zynq(wiring.Component):
         m = Module()
 
         fclk, fclk_resets_n = Signal(4), Signal(4)
-        m.domains.sync = ClockDomain("sync")
-        m.submodules.clock = Instance("BUFG", i_I=fclk[0], o_O=ClockSignal("sync"))
-        m.submodules.reset = ResetSynchronizer(~fclk_resets_n[0], domain="sync")
+        m.submodules.clock = Instance("BUFG", i_I=fclk[0], o_O=self.clk)
+        m.d.comb += self.reset.eq(~fclk_resets_n[0])
 
         connections = {"FCLKCLK": fclk, "FCLKRESETN": fclk_resets_n, "IRQF2P": _filled(self.irq, "IRQF2P")}
         for prefix, port in (("MAXIGP0", self.registers), *zip(self._names, self.memory, strict=True)):
