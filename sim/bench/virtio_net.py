@@ -55,7 +55,7 @@ async def frames_leave_as_the_driver_wrote_them(dut):
     await bench.until(done, "the last frame")
     irq.cancel()
     assert seen == expected
-    bench.rules.check()
+    bench.check()
 
 
 @cocotb.test
@@ -70,4 +70,4 @@ async def frames_arrive_in_the_driver_s_buffers(dut):
     await bench.until(lambda: len(bench.driver.received) >= len(frames), "the last frame")
     irq.cancel()
     assert bench.driver.received == frames
-    bench.rules.check()
+    bench.check()
