@@ -77,11 +77,15 @@ class VirtioBench:
         self.out = "wire" if hasattr(dut, "wire_tdata") else "tx"
         self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, self.out), dut.clk, dut.rst)
         self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "rx"), dut.clk, dut.rst)
-        self.driver = NetDriver(self.read, self.write, self.memory, seed=seed, **driver)
+        self.configure(**driver)
         self.pause(stall)
         for name, value in {"mac": 0x563412005452, "mtu": 1500, "link": 1, "window_base": 0, "window_size": 0}.items():
             getattr(dut, name).value = value
         cocotb.start_soon(Clock(dut.clk, CLOCK_NS, unit="ns").start())
+
+    def configure(self, **options):
+        """Another driver: options of :class:`virtio_driver.NetDriver`. It has to start anew."""
+        self.driver = NetDriver(self.read, self.write, self.memory, seed=self.rng.random(), **options)
 
     def check(self):
         """Fail if a rule of AXI4 was broken."""
@@ -150,7 +154,7 @@ class VirtioBench:
                 await RisingEdge(self.dut.irq)
             await self.driver.interrupted()
 
-    async def until(self, condition, what="it"):
+    async def until(self, condition, what="it", patience=PATIENCE):
         """Wait until a condition holds; fail if the bus and the streams stand still meanwhile."""
         moved, still = self.moved, 0
         while not condition():
@@ -158,4 +162,4 @@ class VirtioBench:
             self.check()
             still = 0 if self.moved != moved else still + 50
             moved = self.moved
-            assert still < PATIENCE, f"{what} did not happen, and nothing moves any more"
+            assert still < patience, f"{what} did not happen, and nothing moves any more"
