@@ -30,7 +30,7 @@ def ethtool_lines(config: Config) -> list[str]:
 KERNEL_OPTIONS = [
     ("CONFIG_VIRTIO_MMIO", "the transport: registers at an address out of the device tree"),
     ("CONFIG_VIRTIO_NET", "the driver"),
-    ("CONFIG_NET_NS, CONFIG_VETH or none", "namespaces, for the run below"),
+    ("CONFIG_NET_NS", "namespaces, for the run below"),
     ("CONFIG_OF_OVERLAY", "only to apply the overlay at run time"),
     ("CONFIG_FPGA, CONFIG_FPGA_MGR_ZYNQ_FPGA", "only to load the bitstream from Linux"),
     ("CONFIG_XILINX_FCLK", "likewise, in AMD's kernel: holds the clock for the overlay"),
@@ -50,7 +50,7 @@ def _boot(board: Board) -> str:
 
     dtc -@ -I dts -O dtb -o offcut.dtbo offcut.dtso
 
-**From U-Boot**, with any kernel since 4.20. Copy the `.bit`, `offcut.dtbo`, kernel and base device tree to the boot partition, and say:
+**From U-Boot**, with any maintained kernel. Copy the `.bit`, `offcut.dtbo`, kernel and base device tree to the boot partition, and say:
 
     load mmc 0 0x4000000 offcut_veth.bit && fpga loadb 0 0x4000000 $filesize
     load mmc 0 0x2000000 zImage
