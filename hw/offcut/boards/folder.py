@@ -18,7 +18,7 @@ from .toolchains import DESIGNS, TOOLCHAINS
 __all__ = ["files_of"]
 
 
-CLOCK_PIN = "get_pins -of_objects [get_cells -hierarchical -filter {REF_NAME == PS7}] -filter {REF_PIN_NAME == FCLKCLK[0]}"
+CLOCK_PIN = 'get_pins -of_objects [get_cells -hierarchical -filter {REF_NAME == PS7}] -filter {REF_PIN_NAME == "FCLKCLK[0]"}'
 
 
 def files_of(
