@@ -1,6 +1,6 @@
 """Write down, field by field, how the headers of a frame's segments are made."""
 
-from amaranth import C, Cat, Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -154,4 +154,5 @@ class Program(wiring.Component):
 def pick(values, index, width):
     """One of some values by its number; 0 beyond them."""
     shape = data.ArrayLayout(width, 1 << len(index))
-    return data.View(shape, Cat(*(Cat(value, C(0, width))[:width] for value in values), C(0, shape.size))[: shape.size])[index]
+    wide = [Cat(value if isinstance(value, Value) else C(value, width), C(0, width))[:width] for value in values]
+    return data.View(shape, Cat(*wide, C(0, shape.size))[: shape.size])[index]
