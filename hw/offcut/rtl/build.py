@@ -135,10 +135,10 @@ def shared_library(
                 if training and options == WATCHING:
                     _run("The training run", [sys.executable, str(training), str(target)])
 
-    runtime = _kept(directory, "runtime", tools, "", build_runtime)
+    runtime = kept(directory, "runtime", tools, "", build_runtime)
     ingredients = [*tools, *VERILATOR_OPTIONS, *narrow, *itertools.chain(*stages), harness.read_text(), *source.values()]
     ingredients += [training.read_text()] if training else []
-    return _kept(directory, verilog.TOP, ingredients, ".so", build_library)
+    return kept(directory, verilog.TOP, ingredients, ".so", build_library)
 
 
 def engine_verilog(config: Config, *, directory: str | Path | None = None) -> str:
@@ -148,7 +148,7 @@ def engine_verilog(config: Config, *, directory: str | Path | None = None) -> st
     """
     sources = sorted(PACKAGE.rglob("*.py"))
     ingredients = [verilog.switches(config), importlib.metadata.version("amaranth"), sys.version, *(path.read_text() for path in sources)]
-    path = _kept(Path(directory or cache_directory()), verilog.TOP, ingredients, ".v", lambda new: new.write_text(verilog.generate(config)))
+    path = kept(Path(directory or cache_directory()), verilog.TOP, ingredients, ".v", lambda new: new.write_text(verilog.generate(config)))
     return path.read_text()
 
 
@@ -161,7 +161,7 @@ def lint(text: str) -> str:
     return run.stderr.replace(scratch + os.sep, "") if run.returncode else ""
 
 
-def _kept(directory: Path, kind: str, ingredients: Iterable[str], suffix: str, build: Callable[[Path], object]) -> Path:
+def kept(directory: Path, kind: str, ingredients: Iterable[str], suffix: str, build: Callable[[Path], object]) -> Path:
     """The path ``directory/kind-hash``, which ``build`` makes if it is not there."""
     digest = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:24]
     path = directory / f"{kind}-{digest}{suffix}"
