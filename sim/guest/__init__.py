@@ -5,7 +5,7 @@ The way through the modules: :mod:`.session` puts all together; :mod:`.packages`
 (:mod:`.rings`, :mod:`.memory`): :mod:`.gateware`, compiled, or :mod:`.software`, which needs none.
 """
 
-from guest.errors import GuestError
+from guest.errors import GuestError, Unavailable
 from guest.session import DEVICES, Session, Settings
 
-__all__ = ["DEVICES", "GuestError", "Session", "Settings"]
+__all__ = ["DEVICES", "GuestError", "Session", "Settings", "Unavailable"]

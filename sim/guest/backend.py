@@ -38,6 +38,11 @@ class Backend:
 
     Rings run from the moment in which both are enabled, have their addresses and can be notified, until QEMU asks where they stand
     (GET_VRING_BASE), disables one, or goes.
+
+    Attributes
+    ----------
+    accepted : int
+        The feature bits that the driver has accepted.
     """
 
     def __init__(self, path: Path, device: RingDevice) -> None:
@@ -45,7 +50,7 @@ class Backend:
         self._failure = ""
         self._serving = False
         self._memory = Memory()
-        self._features = 0
+        self.accepted = 0
         self._queues = [Queue() for _ in range(QUEUES)]
         self._bases = [0] * QUEUES
         self._requests = -1
@@ -110,7 +115,7 @@ class Backend:
         return self._device.features | 1 << PROTOCOL_FEATURES_BIT
 
     def _set_features(self, message: Message) -> None:
-        self._features = message.number & self._device.features
+        self.accepted = message.number & self._device.features
 
     def _get_protocol_features(self, message: Message) -> int:
         return 1 << PROTOCOL_REPLY_ACK | 1 << PROTOCOL_BACKEND_REQUESTS
@@ -154,11 +159,9 @@ class Backend:
 
     def _set_kick(self, message: Message) -> None:
         self._take_fd(message, "kick")
-        self._changed()
 
     def _set_call(self, message: Message) -> None:
         self._take_fd(message, "call")
-        self._changed()
 
     def _set_enable(self, message: Message) -> None:
         index, enabled = message.state
@@ -168,15 +171,16 @@ class Backend:
     # ---- what follows from them
 
     def _take_fd(self, message: Message, name: str) -> None:
-        index = message.number & NO_FD - 1
-        queue = self._queues[index]
-        _close(getattr(queue, name))
+        queue = self._queues[message.number & NO_FD - 1]
+        before = getattr(queue, name)
         setattr(queue, name, -1 if message.number & NO_FD else message.fds[0])
+        self._changed()
+        _close(before)  # only now, when the device knows the new one
 
     def _changed(self) -> None:
         ready = all(queue.ready for queue in self._queues)
         if ready and not self._serving:
-            self._device.start(self._memory, self._features, self._queues)
+            self._device.start(self._memory, self.accepted, self._queues)
             self._serving = True
         elif self._serving and not ready:
             self._halt()

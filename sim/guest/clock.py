@@ -5,7 +5,7 @@ import mmap
 import platform
 import time
 
-from guest.errors import GuestError
+from guest.errors import Unavailable
 
 __all__ = ["tsc_khz"]
 
@@ -16,13 +16,13 @@ SECONDS = 0.1
 def tsc_khz() -> int:
     """Thousands of counts a second, measured."""
     if platform.machine() != "x86_64":
-        raise GuestError(f"the guest needs a machine with x86_64 processors, not {platform.machine()}")
+        raise Unavailable(f"the guest needs a machine with x86_64 processors, not {platform.machine()}")
     with mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC) as page:
         page.write(READ_TSC)
         first_byte = ctypes.c_char.from_buffer(page)
         read = ctypes.CFUNCTYPE(ctypes.c_uint64)(ctypes.addressof(first_byte))
-        begun, count = time.perf_counter_ns(), read()
+        begun, count = time.perf_counter_ns(), int(read())
         time.sleep(SECONDS)
-        count, elapsed = read() - count, time.perf_counter_ns() - begun
+        count, elapsed = int(read()) - count, time.perf_counter_ns() - begun
         del first_byte
     return round(count * 1e6 / elapsed)

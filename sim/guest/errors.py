@@ -1,7 +1,11 @@
 """Why there is no guest."""
 
-__all__ = ["GuestError"]
+__all__ = ["GuestError", "Unavailable"]
 
 
 class GuestError(Exception):
-    """No guest can run here, or it stopped; the message is one line: what is wrong, and what helps."""
+    """The guest, or the device in front of it, does not do as it should; the message is one line: what is wrong, and what helps."""
+
+
+class Unavailable(GuestError):
+    """This machine lacks what a guest needs."""

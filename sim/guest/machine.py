@@ -1,5 +1,6 @@
 """The guest machine: QEMU without KVM, one processor, memory that it shares, and the serial console over which it takes commands."""
 
+import functools
 import os
 import select
 import shutil
@@ -9,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from guest.clock import tsc_khz
-from guest.errors import GuestError
+from guest.errors import GuestError, Unavailable
 from guest.initramfs import initramfs, kernel_image
 from guest.packages import packages
 
-__all__ = ["Console", "Network", "command"]
+__all__ = ["Console", "Network", "command", "known_features"]
 
 QEMU = "qemu-system-x86_64"
 MEMORY = "256M"
@@ -32,9 +33,23 @@ KERNEL_PARAMETERS = (
     *("tsc=reliable", "lpj=1000000"),  # with the TSC's speed, for a machine that has no other clock to measure it by
 )
 
+SWITCHES = {
+    "CSUM": "csum",
+    "HOST_TSO4": "host_tso4",
+    "HOST_TSO6": "host_tso6",
+    "HOST_ECN": "host_ecn",
+    "HOST_UFO": "host_ufo",
+    "HOST_USO": "host_uso",
+    "MRG_RXBUF": "mrg_rxbuf",
+    "STATUS": "status",
+    "EVENT_IDX": "event_idx",
+    "INDIRECT_DESC": "indirect_desc",
+    "ACCESS_PLATFORM": "iommu_platform",
+}
+"""By what name QEMU lets a feature through. USO it has known since 8.2."""
+
 DEVICE = {
-    **dict.fromkeys(("csum", "host_tso4", "host_tso6", "host_ecn", "host_ufo", "host_uso"), "on"),
-    **dict.fromkeys(("mrg_rxbuf", "event_idx", "indirect_desc", "status", "iommu_platform"), "on"),
+    **dict.fromkeys(SWITCHES.values(), "on"),
     **dict.fromkeys(
         ("guest_csum", "guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "guest_uso4", "guest_uso6", "guest_announce"), "off"
     ),
@@ -63,11 +78,11 @@ def command(folder: Path, network: Network, *, shell: bool) -> list[str]:
 
     Raises
     ------
-    GuestError
+    Unavailable
         If there is no QEMU here, or nothing to boot.
     """
     if shutil.which(QEMU) is None:
-        raise GuestError(f"the guest needs {QEMU}; install it (Debian: qemu-system-x86)")
+        raise Unavailable(f"the guest needs {QEMU}; install it (Debian: qemu-system-x86)")
     made_of = packages()
     archive = folder / "initramfs"
     archive.write_bytes(initramfs(made_of))
@@ -84,6 +99,13 @@ def command(folder: Path, network: Network, *, shell: bool) -> list[str]:
     ]
 
 
+def known_features() -> frozenset[str]:
+    """The features that this QEMU passes on to a device that offers all."""
+    properties = _properties()
+    return frozenset({"MAC", "MTU", "VERSION_1", *(name for name, switch in SWITCHES.items() if switch in properties)})
+
+
+@functools.cache
 def _properties() -> set[str]:
     """What this QEMU can be told of a network device."""
     told = subprocess.run([QEMU, "-device", "virtio-net-device,help"], capture_output=True, text=True, check=True).stdout

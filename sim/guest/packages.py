@@ -5,9 +5,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from guest.errors import Unavailable
 from offcut.rtl.build import cache_directory, kept
-
-from guest.errors import GuestError
 
 __all__ = ["packages"]
 
@@ -25,12 +24,12 @@ def packages() -> Path:
 
     Raises
     ------
-    GuestError
+    Unavailable
         If this is no Debian, or its packages cannot be had.
     """
     for program in ("apt-get", "dpkg-deb"):
         if shutil.which(program) is None:
-            raise GuestError(f"the guest is made of Debian's packages, and there is no {program} here")
+            raise Unavailable(f"the guest is made of Debian's packages, and there is no {program} here")
     ingredients = [RELEASE.read_text() if RELEASE.exists() else "", KERNEL, *PROGRAMS]
     return kept(cache_directory(), "guest-packages", ingredients, "", _fetch)
 
@@ -40,7 +39,7 @@ def _fetch(folder: Path) -> None:
     archives.mkdir(parents=True)
     try:
         _download(archives, [])
-    except GuestError:  # package lists are often missing in an image, and only root may renew them: so we take lists of our own
+    except Unavailable:  # package lists are often missing in an image, and only root may renew them: so we take lists of our own
         _download(archives, _own_lists(archives))
     for archive in sorted(archives.glob("*.deb")):
         _run(["dpkg-deb", "-x", str(archive), str(folder)])
@@ -51,7 +50,7 @@ def _download(archives: Path, options: list[str]) -> None:
     shown = _run(["apt-cache", *options, "show", "--no-all-versions", KERNEL])
     named = re.search(r"^Depends: .*?\b(linux-image-[0-9][^ ,]*)", shown, flags=re.M)
     if named is None:
-        raise GuestError(f"apt knows no {KERNEL}")
+        raise Unavailable(f"apt knows no {KERNEL}")
     _run(["apt-get", *options, "download", named[1], *PROGRAMS], archives)
 
 
@@ -69,5 +68,5 @@ def _run(command: list[str], directory: Path | None = None) -> str:
     run = subprocess.run(command, cwd=directory, capture_output=True, text=True)
     if run.returncode:
         lines = run.stderr.strip().splitlines() or [f"it ended with {run.returncode}"]
-        raise GuestError(f"`{' '.join(command[:1] + command[-2:])}` failed: {lines[-1]}")
+        raise Unavailable(f"`{' '.join(command[:1] + command[-2:])}` failed: {lines[-1]}")
     return run.stdout

@@ -52,6 +52,10 @@ class Counters:
         Notifications, from and to the device.
     clocks : int
         Clocks that the gateware ran; 0 for a device without a clock.
+    refused : int
+        Words that the device wanted outside the guest's memory.
+    unwritten : int
+        Frames that the wire did not take.
     dropped : dict of str to int
         Frames that the engine dropped, by reason; only reasons that occurred.
     """
@@ -67,6 +71,8 @@ class Counters:
     interrupts: int = 0
     kicks: int = 0
     clocks: int = 0
+    refused: int = 0
+    unwritten: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
 
 

@@ -8,15 +8,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from offcut.config import Config
-from offcut.live.ledger import MARK, Ledger, clear_stale, end_processes
-from offcut.live.network import HOST, IPV6_MTU, PEER, LiveError, add_namespace, delete_namespace, inside, set_up
-
 from guest.backend import Backend
-from guest.errors import GuestError
+from guest.errors import GuestError, Unavailable
+from guest.features import names
 from guest.machine import Console, Network, command
 from guest.rings import Counters, RingDevice
 from guest.software import SoftwareDevice
+from offcut.config import Config
+from offcut.live.ledger import MARK, Ledger, clear_stale, end_processes
+from offcut.live.network import HOST, IPV6_MTU, PEER, add_namespace, delete_namespace, inside, set_up
 
 __all__ = ["DEVICES", "Session", "Settings"]
 
@@ -72,11 +72,14 @@ class Session:
     ----------
     console : guest.machine.Console
         The booted guest, unless a person has its shell.
+    device : guest.rings.RingDevice
 
     Raises
     ------
-    GuestError, offcut.live.network.LiveError
-        If the machine cannot provide it.
+    Unavailable, offcut.live.network.LiveError
+        If this machine cannot provide it.
+    GuestError
+        If the guest does not boot.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -85,7 +88,7 @@ class Session:
 
     def __enter__(self) -> "Session":
         if os.geteuid():
-            raise LiveError("a guest's peer lives in a network namespace with a TAP device; run it as root")
+            raise Unavailable("a guest's peer lives in a network namespace with a TAP device; run it as root")
         clear_stale()
         with ExitStack() as stack:
             self._make(stack)
@@ -102,7 +105,11 @@ class Session:
 
     def counters(self) -> Counters:
         self.watch()
-        return self._device.counters()
+        return self.device.counters()
+
+    def accepted(self) -> frozenset[str]:
+        """The features that the guest's driver has accepted, as far as the device is told of them."""
+        return names(self._backend.accepted)
 
     def watch(self) -> None:
         """Raises GuestError if the device has stopped by itself."""
@@ -140,9 +147,9 @@ class Session:
         add_namespace(self.namespace)
         wire = set_up(PEER, self.namespace, mtu=settings.mtu, features=None, patient=True)
         stack.callback(os.close, wire.fd)
-        self._device = DEVICES[settings.engine](settings, wire.fd)
-        stack.callback(self._device.close)
-        self._backend = Backend(folder / "rings", self._device)
+        self.device = DEVICES[settings.engine](settings, wire.fd)
+        stack.callback(self.device.close)
+        self._backend = Backend(folder / "rings", self.device)
         stack.callback(self._backend.close)
         ipv6 = f"{HOST.ipv6}/{PREFIX6}" if settings.mtu >= IPV6_MTU else ""
         network = Network(mac=HOST.mac, ipv4=f"{HOST.ipv4}/{PREFIX4}", ipv6=ipv6, mtu=settings.mtu, socket=folder / "rings")

@@ -3,15 +3,15 @@
 import os
 import select
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
-
-from offcut.config import Config
-from offcut_model import Options, Refused, VirtioNetHdr, segment
 
 from guest.features import OFFERED, bits
 from guest.memory import Memory
 from guest.rings import RECEIVE, TRANSMIT, Counters, Queue
-from guest.split_ring import SplitRing
+from guest.split_ring import Chain, SplitRing
+from offcut.config import Config
+from offcut_model import Options, Refused, VirtioNetHdr, segment, takes_identification
 
 __all__ = ["SoftwareDevice"]
 
@@ -144,8 +144,11 @@ class SoftwareDevice:
         counters.frames_in += 1
         counters.super_frames_in += header.gso_type != 0
         counters.bytes_in += len(frame)
+        options = self._options
+        if takes_identification(frame, header, options):
+            self._options = replace(options, frag_number=options.frag_number + 1)
         try:
-            segments = segment(frame, header, self._options)
+            segments: Sequence[bytes] = segment(frame, header, options)
         except Refused as refused:
             segments = refused.segments
             counters.dropped[refused.reason] = counters.dropped.get(refused.reason, 0) + 1
@@ -165,7 +168,8 @@ class SoftwareDevice:
                 self._frame = os.read(self._wire, LONGEST_BYTES)
             except BlockingIOError:
                 return False
-        needed, chains = HEADER_BYTES + len(self._frame), []
+        needed = HEADER_BYTES + len(self._frame)
+        chains: list[Chain] = []
         while sum(chain.room for chain in chains) < needed:
             chain = ring.pop()
             if chain is None:
