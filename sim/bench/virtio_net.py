@@ -56,3 +56,18 @@ async def frames_leave_as_the_driver_wrote_them(dut):
     irq.cancel()
     assert seen == expected
     bench.rules.check()
+
+
+@cocotb.test
+async def frames_arrive_in_the_driver_s_buffers(dut):
+    bench = VirtioBench(dut, seed=settings()["seed"], **settings().get("driver", {}))
+    await bench.reset()
+    await bench.driver.start()
+    irq = cocotb.start_soon(bench.service_interrupts())
+    frames = [bench.rng.randbytes(length(bench.rng, settings().get("longest", 3000))) for _ in range(settings().get("count", 100))]
+    for frame in frames:
+        await bench.arrive(frame)
+    await bench.until(lambda: len(bench.driver.received) >= len(frames), "the last frame")
+    irq.cancel()
+    assert bench.driver.received == frames
+    bench.rules.check()
