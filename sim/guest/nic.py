@@ -13,6 +13,9 @@ __all__ = ["TOP", "Nic"]
 TOP = "offcut_nic"
 """Name of the top module."""
 
+QUEUE = 1024
+"""Most entries of a ring: what QEMU tells the driver of every device behind virtio-mmio, whatever stands behind that."""
+
 REQUEST_BITS = 160
 """What stands beside a frame between the two."""
 
@@ -35,7 +38,7 @@ class Nic(wiring.Component):
     """
 
     def __init__(self, config):
-        self._net = VirtioNet(config, data_width=config.width)
+        self._net = VirtioNet(config, data_width=config.width, max_queue=QUEUE)
         self._engine = OffcutTx(config)
         own = self._net.signature.members
         self._nested = {name: member for name, member in own.items() if member.is_signature and name != "tx"}
