@@ -23,7 +23,7 @@ QUEUE_LENGTHS = (8, 1024)
 """Least and greatest ``max_queue``."""
 
 CHAINS = 16
-"""Of the queues of chains that were fetched, each of which holds 13."""
+"""Of the queues of chains that were fetched, each of which holds up to 13."""
 
 RESERVE = 32
 """Segments for which there is room when a chain is begun, where the queue is long enough: more than Linux puts into one."""
@@ -117,7 +117,7 @@ class VirtioNet(wiring.Component):
         m.submodules.reads = cleared(reads)
         m.submodules.writes = cleared(writes)
         chains = [Store(g.segment, depth=g.max_queue) for _ in QUEUES]
-        records = [Queue(g.record, depth=CHAINS) for _ in QUEUES]
+        records = [Queue(g.record, depth=CHAINS, margin=1) for _ in QUEUES]
         for q, name in zip(QUEUES, ("rx", "tx"), strict=True):
             m.submodules[f"{name}_chains"] = cleared(chains[q])
             m.submodules[f"{name}_records"] = cleared(records[q])
@@ -161,7 +161,7 @@ class VirtioNet(wiring.Component):
                 store.rollback.eq(walker.rollback[q]),
                 walker.full[q].eq(store.full),
                 walker.empty[q].eq(store.empty),
-                walker.room[q].eq((store.level <= g.max_queue - reserve) & queue.i.ready),
+                walker.room[q].eq((store.level <= g.max_queue - reserve) & queue.room),
                 queue.i.valid.eq(walker.commit[q]),
                 queue.i.p.head.eq(walker.head),
                 queue.i.p.frame_len.eq(walker.frame_len),
