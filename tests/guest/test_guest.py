@@ -13,7 +13,7 @@ from guest.machine import known_features
 from offcut.live.network import HOST, PEER, inside
 from offcut.live.report import CLEAN
 
-MEGABYTES, LONG_MEGABYTES = 8, 100
+MEGABYTES, LONG_MEGABYTES = 4, 100
 PORT = 5001
 ADDRESSES = {"IPv4": PEER.ipv4, "IPv6": PEER.ipv6}
 WIRE_BYTES = 1514
@@ -41,7 +41,10 @@ def listener(guest):
 
 
 class Served(threading.Thread):
-    """One connection at the peer's end: sends ``data``, takes what comes. ``digest`` and ``length`` are those of what came."""
+    """One connection at the peer's end: sends ``data`` and takes what comes, at once; it closes when both have ended.
+
+    ``digest`` and ``length`` are those of what came.
+    """
 
     def __init__(self, listener, data=b""):
         super().__init__()
@@ -53,11 +56,12 @@ class Served(threading.Thread):
         connection, _ = self._listener.accept()
         with connection:
             connection.settimeout(PATIENCE_SECONDS)
-            connection.sendall(self._data)
-            connection.shutdown(socket.SHUT_WR)
+            sender = threading.Thread(target=connection.sendall, args=(self._data,))
+            sender.start()
             while data := connection.recv(1 << 16):
                 self.digest.update(data)
                 self.length += len(data)
+            sender.join()
 
 
 def assert_clean(guest):
@@ -88,7 +92,7 @@ def test_ethtool_shows_the_offloads_on(guest):
     for feature, lines in SHOWN.items():
         for line in lines:
             assert shown[line].startswith("on") == (feature in known_features()), line
-    assert shown["large-receive-offload"].startswith("off") and shown["rx-checksumming"].startswith("off")
+    assert shown["large-receive-offload"].startswith("off")
 
 
 @pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
