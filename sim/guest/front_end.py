@@ -177,8 +177,8 @@ class FrontEnd:
         """As QEMU does when the driver resets the device; where the rings stand."""
         bases = []
         for index in range(len(self.rings)):
-            payload = self.ask(Request.GET_VRING_BASE, VRING_STATE.pack(index, 0), raw=True)
-            bases.append(VRING_STATE.unpack(payload)[1])
+            self._send(Request.GET_VRING_BASE, VRING_STATE.pack(index, 0), 0, [])
+            bases.append(VRING_STATE.unpack(self._answer())[1])
         return bases
 
     def close(self) -> None:
@@ -216,7 +216,8 @@ class FrontEnd:
 
     def receive(self) -> Iterator[tuple[int, bytes]]:
         """The frames that have come, each behind its header as one, and in how many buffers."""
-        wanted, parts = 0, []
+        wanted = 0
+        parts: list[bytes] = []
         for head, length in self.rings[RECEIVE].collect():
             pieces = self._release(RECEIVE, head)
             data = b"".join(bytes(self.view(address, room)) for address, room, _ in pieces)
@@ -264,10 +265,10 @@ class FrontEnd:
         self._send(request, payload, NEED_REPLY, fds or [])
         assert U64.unpack(self._answer())[0] == 0
 
-    def ask(self, request: int, payload: bytes = b"", *, raw: bool = False) -> "int | bytes":
-        self._send(request, payload, 0, [])
-        answer = self._answer()
-        return answer if raw else U64.unpack(answer)[0]
+    def ask(self, request: int) -> int:
+        """A request that a number answers."""
+        self._send(request, b"", 0, [])
+        return int(U64.unpack(self._answer())[0])
 
     def _send(self, request: int, payload: bytes, flags: int, fds: list[int]) -> None:
         ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []

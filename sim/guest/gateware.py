@@ -139,12 +139,12 @@ class GatewareDevice:
         return cell.value
 
     def _set_memory(self, memory: Memory) -> None:
-        addresses = memory.host_addresses()
-        self._library.guest_memory(self._guest, (_Region * len(addresses))(*addresses), len(addresses))
+        regions = [_Region(*addresses) for addresses in memory.host_addresses()]
+        self._library.guest_memory(self._guest, (_Region * len(regions))(*regions), len(regions))
         self._memory = memory
 
     def _set_bells(self, queues: list[Queue]) -> None:
-        bells = [(queue.kick, queue.call, queue.used + USED_INDEX_AT) for queue in queues]
+        bells = [_Bells(queue.kick, queue.call, queue.used + USED_INDEX_AT) for queue in queues]
         self._library.guest_bells(self._guest, (_Bells * len(bells))(*bells), len(bells))
         self._queues = list(queues) or self._queues
 

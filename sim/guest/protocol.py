@@ -79,7 +79,7 @@ class Message(NamedTuple):
 
     @property
     def state(self) -> tuple[int, int]:
-        return VRING_STATE.unpack_from(self.payload)  # type: ignore[return-value]
+        return VRING_STATE.unpack_from(self.payload)
 
     def regions(self) -> list[tuple[int, int, int, int]]:
         """Of a memory table."""

@@ -3,21 +3,18 @@
 import hashlib
 import random
 import re
-import socket
-import threading
 
 import pytest
 
 from guest.features import OFFERED, SHOWN, bits, names
 from guest.machine import known_features
-from offcut.live.network import HOST, PEER, inside
+from guest.peer import PATIENCE_SECONDS, PORT, Peer
+from offcut.live.network import HOST, PEER
 from offcut.live.report import CLEAN
 
 MEGABYTES, LONG_MEGABYTES = 4, 100
-PORT = 5001
 ADDRESSES = {"IPv4": PEER.ipv4, "IPv6": PEER.ipv6}
 WIRE_BYTES = 1514
-PATIENCE_SECONDS = 120
 
 QEMU_OWN = {"MAC", "STATUS", "ACCESS_PLATFORM"}
 """Features that QEMU itself answers for: it holds the configuration space, and has no IOMMU here."""
@@ -31,37 +28,10 @@ def size(long_campaign):
 
 
 @pytest.fixture
-def listener(guest):
-    """A listening socket at the peer's end."""
-    with inside(guest.namespace):
-        server = socket.create_server(("", PORT), family=socket.AF_INET6, dualstack_ipv6=True)
-    server.settimeout(PATIENCE_SECONDS)
-    with server:
-        yield server
-
-
-class Served(threading.Thread):
-    """One connection at the peer's end: sends ``data`` and takes what comes, at once; it closes when both have ended.
-
-    ``digest`` and ``length`` are those of what came.
-    """
-
-    def __init__(self, listener, data=b""):
-        super().__init__()
-        self._listener, self._data = listener, data
-        self.digest, self.length = hashlib.sha256(), 0
-        self.start()
-
-    def run(self):
-        connection, _ = self._listener.accept()
-        with connection:
-            connection.settimeout(PATIENCE_SECONDS)
-            sender = threading.Thread(target=connection.sendall, args=(self._data,))
-            sender.start()
-            while data := connection.recv(1 << 16):
-                self.digest.update(data)
-                self.length += len(data)
-            sender.join()
+def peer(guest):
+    """Takes connections at the peer's end."""
+    with Peer(guest.namespace) as peer:
+        yield peer
 
 
 def assert_clean(guest):
@@ -102,9 +72,9 @@ def test_the_peer_answers(guest, address):
 
 
 @pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
-def test_a_file_leaves_the_guest_cut_into_wire_frames_and_arrives_with_its_hash(guest, listener, size, address):
+def test_a_file_leaves_the_guest_cut_into_wire_frames_and_arrives_with_its_hash(guest, peer, size, address):
     digest = guest.console.run(f"head -c {size} /dev/urandom >/tmp/file; sha256sum /tmp/file").split()[0]
-    before, served = guest.counters(), Served(listener)
+    before, served = guest.counters(), peer.serve()
     guest.console.run(f"nc {address} {PORT} </tmp/file", PATIENCE_SECONDS)
     served.join()
     after = guest.counters()
@@ -116,19 +86,19 @@ def test_a_file_leaves_the_guest_cut_into_wire_frames_and_arrives_with_its_hash(
 
 
 @pytest.mark.parametrize("address", ADDRESSES.values(), ids=ADDRESSES)
-def test_a_file_comes_into_the_guest_with_its_hash(guest, listener, size, seed, address):
+def test_a_file_comes_into_the_guest_with_its_hash(guest, peer, size, seed, address):
     data = random.Random(seed).randbytes(size // 4)
-    served = Served(listener, data)
+    served = peer.serve(data)
     said = guest.console.run(f"nc {address} {PORT} </dev/null | sha256sum", PATIENCE_SECONDS)
     served.join()
     assert said.split()[0] == hashlib.sha256(data).hexdigest()
     assert_clean(guest)
 
 
-def test_files_go_both_ways_at_once(guest, listener, size, seed):
+def test_files_go_both_ways_at_once(guest, peer, size, seed):
     data = random.Random(seed).randbytes(size // 4)
     digest = guest.console.run(f"head -c {size // 4} /dev/urandom >/tmp/file; sha256sum /tmp/file").split()[0]
-    served = Served(listener, data)
+    served = peer.serve(data)
     said = guest.console.run(f"nc {PEER.ipv4} {PORT} </tmp/file | sha256sum", PATIENCE_SECONDS)
     served.join()
     assert (said.split()[0], served.digest.hexdigest()) == (hashlib.sha256(data).hexdigest(), digest)
