@@ -55,7 +55,22 @@ async def frames_leave_as_the_driver_wrote_them(dut):
     try:
         await bench.until(done, "the last frame")
     except AssertionError:
-        print("SEEN", len(seen), bench.driver.sent_back, count, [len(e[0]) for e in expected[len(seen)-2:len(seen)+3]], seen==expected[:len(seen)], bench.driver.tx.avail_idx, bench.driver.tx.used_idx, dut.irq.value, bench.rules.broken, hex(await bench.read(0x70)), hex(await bench.read(0x60)), bench.rules.reads, bench.rules.writes)
+        print(
+            "SEEN",
+            len(seen),
+            bench.driver.sent_back,
+            count,
+            [len(e[0]) for e in expected[len(seen) - 2 : len(seen) + 3]],
+            seen == expected[: len(seen)],
+            bench.driver.tx.avail_idx,
+            bench.driver.tx.used_idx,
+            dut.irq.value,
+            bench.rules.broken,
+            hex(await bench.read(0x70)),
+            hex(await bench.read(0x60)),
+            bench.rules.reads,
+            bench.rules.writes,
+        )
         raise
     irq.cancel()
     assert seen == expected

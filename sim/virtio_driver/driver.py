@@ -123,7 +123,7 @@ class NetDriver:
         status, _, mtu = struct.unpack("<HHH", raw[6:12])
         return raw[:6], status, mtu
 
-    async def set_up(self, number, ring):
+    async def set_up(self, number, ring, elsewhere=""):
         """Tell the device where a ring is: `vm_setup_vq`."""
         await self.write("queue_sel", number)
         if await self.read("queue_ready"):
@@ -132,24 +132,23 @@ class NetDriver:
             raise DriverError(f"queue {number} is too short")
         await self.write("queue_num", ring.size)
         for name, address in (("desc", ring.desc), ("avail", ring.avail), ("used", ring.used)):
+            address += 4 * self.memory.size if name == elsewhere else 0
             await self.write(f"queue_{name}_low", address & 0xFFFF_FFFF)
             await self.write(f"queue_{name}_high", address >> 32)
         await self.write("queue_ready", 1)
 
-    async def find_queues(self):
-        """Make both rings, placed anew each time."""
+    async def find_queues(self, elsewhere=(None, "")):
+        """Make both rings, placed anew each time. ``elsewhere`` names a part of one that the device finds where no memory is."""
         self.memory.forget()
         places = (0, 4, 8, 32, 60)
-        self.rx, self.tx = (
-            Ring(self.memory, self.size, event_idx=self.has("event_idx"), spread=self.rng.choice(places)) for _ in range(2)
-        )
-        await self.set_up(RECEIVE, self.rx)
-        await self.set_up(TRANSMIT, self.tx)
+        self.rx, self.tx = (Ring(self.memory, self.size, event_idx=self.has("event_idx"), spread=self.rng.choice(places)) for _ in range(2))
+        for number, ring in ((RECEIVE, self.rx), (TRANSMIT, self.tx)):
+            await self.set_up(number, ring, elsewhere[1] if elsewhere[0] == number else "")
         self.received, self.sent_back = [], 0
         self._partial = None
 
-    async def start(self):
-        """From power-up, or from anything else, to a device that runs."""
+    async def start(self, *, fill=True):
+        """From power-up, or from anything else, to a device that runs, with receive buffers or without."""
         await self.probe()
         await self.reset()
         await self.negotiate()
@@ -157,7 +156,8 @@ class NetDriver:
         await self.set_status("driver_ok")
         self.tx.interrupts(True)
         self.rx.interrupts(True)
-        await self.fill()
+        if fill:
+            await self.fill()
 
     # --- Frames.
     def _cut(self, length):
@@ -179,7 +179,11 @@ class NetDriver:
         return pieces, kept
 
     def _table(self, pieces, ring):
-        if self.has("indirect") and (len(pieces) > 1 or self.rng.random() < 0.2) and (self.rng.random() < 0.7 or not ring.room(len(pieces))):
+        if (
+            self.has("indirect")
+            and (len(pieces) > 1 or self.rng.random() < 0.2)
+            and (self.rng.random() < 0.7 or not ring.room(len(pieces)))
+        ):
             offset = self.rng.choice((0, 0, 8, 56))
             return self.memory.allocate(16 * 32, offset=offset), offset
         return None, 0

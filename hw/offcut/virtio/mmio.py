@@ -211,9 +211,7 @@ class Mmio(wiring.Component):
         config = Cat(values[field.name] for field in CONFIG)
 
         # --- Status and interrupts.
-        driver_ok, needs_reset, failed = (
-            status[flag.bit_length() - 1] for flag in (Status.DRIVER_OK, Status.NEEDS_RESET, Status.FAILED)
-        )
+        driver_ok, needs_reset, failed = (status[flag.bit_length() - 1] for flag in (Status.DRIVER_OK, Status.NEEDS_RESET, Status.FAILED))
         features_ok = status[Status.FEATURES_OK.bit_length() - 1]
         interrupt = Signal(len(Interrupt))
         fault = self.fault | bad_queue

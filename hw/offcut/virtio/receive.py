@@ -200,9 +200,7 @@ class Scatterer(wiring.Component):
             shift.eq(place - self.first_lane),
             over.eq(place >= self.first_lane),
             moved.eq(place + pulled),
-            turned.eq(
-                Cat(Mux((lane < shift) & over, behind.word_select(lane, 8), word.word_select(lane, 8)) for lane in range(LANES))
-            ),
+            turned.eq(Cat(Mux((lane < shift) & over, behind.word_select(lane, 8), word.word_select(lane, 8)) for lane in range(LANES))),
             self.source.eq(Array(turned.rotate_right(8 * lanes) for lanes in range(LANES))[shift]),
             self.source_valid.eq(primed),
         ]

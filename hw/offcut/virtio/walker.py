@@ -201,9 +201,11 @@ class Walker(wiring.Component):
         limit = Mux(in_table, table_len, size)
         wild = {
             "a table in a table, without the feature, or with a descriptor behind it": is_indirect & (in_table | ~self.indirect | has_next),
-            "a table of no, half or too many descriptors": is_indirect & ((length[:4] != 0) | (length[4:] == 0) | length[CHAIN_BITS:].any()),
+            "a table of no, half or too many descriptors": is_indirect
+            & ((length[:4] != 0) | (length[4:] == 0) | length[CHAIN_BITS:].any()),
             "a table that is not aligned": is_indirect & (segment_addr[:3] != 0),
-            "memory of no bytes, or of too many": ~is_indirect & ((length == 0) | length[CHAIN_BITS:].any() | (sum_len >> CHAIN_BITS).any()),
+            "memory of no bytes, or of too many": ~is_indirect
+            & ((length == 0) | length[CHAIN_BITS:].any() | (sum_len >> CHAIN_BITS).any()),
             "the wrong direction": ~is_indirect & (is_write != (queue == RX)),
             "more descriptors than the queue has": ~is_indirect & (taken == size),
             "a next one that does not exist": has_next & (following >= limit),
