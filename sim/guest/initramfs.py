@@ -13,7 +13,7 @@ __all__ = ["initramfs", "kernel_image", "kernel_release"]
 INIT = Path(__file__).with_name("init")
 
 MODULES = ("virtio", "virtio_ring", "virtio_mmio", "failover", "net_failover", "virtio_net")
-"""Drivers that Debian's kernel has not built in."""
+"""Drivers, as far as Debian's kernel has not built them in."""
 
 LIBRARIES = ("libmnl.so.0", "libm.so.6", "libc.so.6")
 INTERPRETER = "ld-linux-x86-64.so.2"
@@ -57,8 +57,11 @@ def _entries(packages: Path) -> Iterator[Entry]:
     yield _program(f"lib64/{INTERPRETER}", _library(packages, INTERPRETER))
     modules = f"lib/modules/{kernel_release(packages)}"
     yield Entry(modules, stat.S_IFDIR | 0o755)
+    built_in = _only(packages, [f"{modules}/modules.builtin", f"usr/{modules}/modules.builtin"])
     for name in MODULES:
-        path = _only(packages, [f"**/modules/*/kernel/**/{name}.ko", f"**/modules/*/kernel/**/{name}.ko.xz"])
+        if f"/{name}.ko" in built_in.read_text():
+            continue
+        path = _only(packages, [f"{built_in.parent.relative_to(packages)}/kernel/**/{name}.{suffix}" for suffix in ("ko", "ko.xz")])
         content = path.read_bytes()
         yield Entry(f"{modules}/{name}.ko", stat.S_IFREG | 0o644, lzma.decompress(content) if path.suffix == ".xz" else content)
 
