@@ -1,6 +1,6 @@
 """The network device: registers, two queues, one AXI4 port, a stream each way."""
 
-from amaranth import Module, ResetInserter, Signal
+from amaranth import Module, ResetInserter
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2

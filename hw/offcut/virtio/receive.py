@@ -82,7 +82,6 @@ class FrameStore(wiring.Component):
         length = Signal(self._bits + 1)
         ones = Signal(LANE_BITS + 1)
         m.d.comb += ones.eq(sum(self.i.tkeep))
-        count = Signal(self._bits + 1)
         beat = self.i.tvalid & self.i.tready
         longer = Signal(self._bits + 1)
         m.d.comb += longer.eq(Mux(inside, length, 0) + ones)
@@ -218,7 +217,6 @@ class Scatterer(wiring.Component):
         written = Signal(CHAIN_BITS + 1)  # into this chain
         length = self.lengths.payload
         piece_len = Signal(CHAIN_BITS)
-        stop = Signal.like(self.skip_to)
         m.d.comb += [
             bursts.i.p.addr.eq(addr),
             bursts.i.p.len.eq(piece_len),
