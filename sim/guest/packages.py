@@ -40,7 +40,10 @@ def _fetch(folder: Path) -> None:
     try:
         _download(archives, [])
     except Unavailable:  # package lists are often missing in an image, and only root may renew them: so we take lists of our own
-        _download(archives, _own_lists(archives))
+        try:
+            _download(archives, _own_lists(archives))
+        except Unavailable as error:
+            raise Unavailable(f"the guest is made of Debian's packages, and they cannot be fetched here: {error}") from None
     for archive in sorted(archives.glob("*.deb")):
         _run(["dpkg-deb", "-x", str(archive), str(folder)])
     shutil.rmtree(archives)
