@@ -202,6 +202,10 @@ class FrontEnd:
             self.view(address, length)[:] = part
         self._offer(TRANSMIT, slot, pieces)
 
+    def send_from(self, address: int, length: int) -> None:
+        """Say that a frame lies at an address, wherever that is."""
+        self._offer(TRANSMIT, self._slots.popleft(), [(address, length, 0)])
+
     def reap(self) -> int:
         """Take back what was sent; how many frames that are by now."""
         for head, length in self.rings[TRANSMIT].collect():

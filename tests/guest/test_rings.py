@@ -40,10 +40,11 @@ REFUSED = {
 
 @pytest.fixture(params=DEVICES)
 def plugged(request, tmp_path):
-    """Makes a device with a driver: ``driver, wire, device = plugged()``. The wire is a socket; nothing may have failed in the end."""
-    ends = []
+    """Makes a device with a driver: ``driver, wire, device = plugged()``. The wire is a socket; in the end, nothing may have failed that was not
+    said to."""
+    ends, forgiven = [], []
 
-    def plug(**driver):
+    def plug(*, fails=False, **driver):
         near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         far.settimeout(PATIENCE_SECONDS)
         for end in (near, far):
@@ -51,12 +52,13 @@ def plugged(request, tmp_path):
         device = DEVICES[request.param](near.fileno())
         backend = Backend(tmp_path / f"rings-{len(ends)}", device)
         ends.append((backend, device, near, far))
+        forgiven.append(fails)
         front_end = FrontEnd(tmp_path / f"rings-{len(ends) - 1}", **driver)
         ends[-1] += (front_end,)
         return front_end, far, device
 
     yield plug
-    failures = [backend.failure() for backend, *_ in ends]
+    failures = [bool(backend.failure()) for backend, *_ in ends]
     for backend, device, near, far, *front_end in ends:
         for end in front_end:
             end.close()
@@ -64,7 +66,7 @@ def plugged(request, tmp_path):
         device.close()
         near.close()
         far.close()
-    assert failures == [""] * len(ends)
+    assert failures == forgiven
 
 
 def cases(seed, count):
@@ -187,6 +189,19 @@ def test_memory_may_be_mapped_anew_while_frames_are_under_way(plugged, seed):
         if number % 7 == 0:
             driver.share_memory()
     assert [wire.recv(LONGEST_BYTES) for _ in frames] == frames
+
+
+@pytest.mark.parametrize("plugged", ["rtl"], indirect=True)
+@pytest.mark.parametrize(("address", "asked"), [(0x8000_0000, True), (0x2_0000_0000, False)], ids=["in a hole", "beyond the window"])
+def test_a_frame_that_lies_outside_the_guests_memory_makes_the_gateware_ask_for_a_reset(plugged, seed, address, asked):
+    driver, _, device = plugged(seed=seed, fails=True)
+    driver.start()
+    driver.send_from(address, 100)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not device.failure() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "asks for a reset" in device.failure()
+    assert (device.counters().refused > 0) == asked
 
 
 def test_the_gateware_offers_what_it_should():
