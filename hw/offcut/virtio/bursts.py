@@ -49,29 +49,23 @@ class Bursts(wiring.Component):
             across.eq(end > BLOCK_BYTES),
             final.eq(Mux(across, BLOCK_BYTES - 1, end - 1)),
         ]
-        with m.FSM():
-            with m.State("Idle"):
-                m.d.comb += self.i.ready.eq(1)
-                m.d.sync += [addr.eq(self.i.p.addr), left.eq(self.i.p.len)]
-                with m.If(self.i.valid):
-                    m.next = "Measure"
-            with m.State("Measure"):
-                m.d.sync += [
-                    burst.addr.eq(addr),
-                    burst.beats.eq(final[LANE_BITS:] - offset[LANE_BITS:] + 1),
-                    burst.first_lane.eq(offset[:LANE_BITS]),
-                    burst.last_lane.eq(final[:LANE_BITS]),
-                    burst.last.eq(~across),
-                    self.o.valid.eq(1),
-                    addr.eq((addr[BLOCK_BITS:] + 1) << BLOCK_BITS),
-                    left.eq(beyond),
-                ]
-                m.next = "Offer"
-            with m.State("Offer"):
-                with m.If(self.o.ready):
-                    m.d.sync += self.o.valid.eq(0)
-                    with m.If(burst.last):
-                        m.next = "Idle"
-                    with m.Else():
-                        m.next = "Measure"
+
+        # A piece is taken; then a burst is measured, and offered, until the piece is done.
+        busy = Signal()
+        m.d.comb += self.i.ready.eq(~busy)
+        with m.If(~busy):
+            m.d.sync += [addr.eq(self.i.p.addr), left.eq(self.i.p.len), busy.eq(self.i.valid)]
+        with m.Elif(~self.o.valid):
+            m.d.sync += [
+                burst.addr.eq(addr),
+                burst.beats.eq(final[LANE_BITS:] - offset[LANE_BITS:] + 1),
+                burst.first_lane.eq(offset[:LANE_BITS]),
+                burst.last_lane.eq(final[:LANE_BITS]),
+                burst.last.eq(~across),
+                self.o.valid.eq(1),
+                addr.eq((addr[BLOCK_BITS:] + 1) << BLOCK_BITS),
+                left.eq(beyond),
+            ]
+        with m.Elif(self.o.ready):
+            m.d.sync += [self.o.valid.eq(0), busy.eq(~burst.last)]
         return m

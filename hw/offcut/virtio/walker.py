@@ -9,11 +9,12 @@ from .layouts import CHAIN_BITS, HEADER_BYTES, LANES, MARK_BITS, QUEUES, RX, Bas
 __all__ = ["Walker"]
 
 INDEX_BITS = 16
-DESCRIPTOR_BYTES = 16
 RING = 4
 """Where the ring begins behind flags and index, in the available ring and in the used one (2.7.6, 2.7.8)."""
 INDEX = 2
 BLOCK_BEATS = 16
+AWAIT_WORD = ("Index read", "Heads read", "Event read")
+AWAIT_WRITE = ("Armed", "Complete length", "Completed", "Frame completed", "Published")
 MOST_COMPLETED = 16
 """Completions written before they are published, if there are so many."""
 
@@ -171,13 +172,17 @@ class Walker(wiring.Component):
             least.eq(Mux(in_word < to_end, in_word, to_end)),
             waiting.eq(avail[queue] - next_avail),
         ]
-        in_table, table_len = Signal(), Signal(INDEX_BITS)
+        in_table = Signal()
+        table_len = Signal(INDEX_BITS)
         index = Signal(INDEX_BITS)  # of the descriptor that comes next
         half = Signal()  # its address is known already
         taken = Signal(g.size_bits)
         total = Signal(CHAIN_BITS + 1)
-        ended, too_many, ignore = Signal(), Signal(), Signal()
+        ended = Signal()
+        too_many = Signal()  # for the store, as it is now
+        ignore = Signal()  # what is left of the words that were asked for
         judge = Signal()
+        begins = Signal()
         length, flags, following = Signal(32), Signal(INDEX_BITS), Signal(INDEX_BITS)
         has_next, is_write, is_indirect = (
             flags[flag.value.bit_length() - 1] for flag in (DescriptorFlag.NEXT, DescriptorFlag.WRITE, DescriptorFlag.INDIRECT)
@@ -196,8 +201,11 @@ class Walker(wiring.Component):
                 m.d.sync += [judge.eq(1), length.eq(word[:32]), flags.eq(word[32:48]), following.eq(word[48:])]
             with m.Else():
                 m.d.sync += segment_addr.eq(word)
-        rest, block = Signal(INDEX_BITS + 1), Signal(5)  # words of the table, and of the block
-        m.d.comb += [rest.eq(((table_len - index)[:INDEX_BITS] << 1) - half), block.eq(BLOCK_BEATS - addr[3:7])]
+        rest, block = Signal(INDEX_BITS + 1), Signal(5)  # words of the table, or of the descriptor, and of the block
+        m.d.comb += [
+            rest.eq((Mux(in_table, (table_len - index)[:INDEX_BITS], 1) << 1) - half),
+            block.eq(BLOCK_BEATS - addr[3:7]),
+        ]
         limit = Mux(in_table, table_len, size)
         wild = {
             "a table in a table, without the feature, or with a descriptor behind it": is_indirect & (in_table | ~self.indirect | has_next),
@@ -232,7 +240,7 @@ class Walker(wiring.Component):
         def one(bits):
             return bits.bit_select(queue, 1)
 
-        with m.FSM():
+        with m.FSM() as fsm:
             with m.State("Idle"):
                 m.d.sync += [queue.eq(turn), completed.eq(0)]
                 with m.If(self.running & (wants[0] | wants[1])):
@@ -283,6 +291,7 @@ class Walker(wiring.Component):
                 with m.If(self.word.valid):
                     m.next = "Head"
             with m.State("Head"):
+                m.d.comb += begins.eq(1)
                 head = Array(heads.word_select(n, INDEX_BITS) for n in range(LANES // 2))[heads_at]
                 m.d.sync += [
                     self.head.eq(head),
@@ -305,7 +314,7 @@ class Walker(wiring.Component):
                 locate(Mux(in_table, Base.TABLE, Base.DESCRIPTORS), Cat(0, 0, 0, half & ~ignore, index))
                 m.next = "Beats"
             with m.State("Beats"):
-                ask(Mux(in_table, Mux(rest < block, rest, block), DESCRIPTOR_BYTES // LANES))
+                ask(Mux(rest < block, rest, block))
                 m.next = "Walk"
             with m.State("Walk"):
                 with m.If(judge & ~ignore):
@@ -325,7 +334,7 @@ class Walker(wiring.Component):
                     with m.Elif(too_many):
                         m.next = "Put off"
                 with m.If(judge & ~ignore & Cat(wild.values()).any()):
-                    m.d.comb += self.push.eq(0)
+                    m.d.comb += [self.push.eq(0), table.eq(0)]
                     m.next = "Malformed"
             with m.State("Commit"):
                 m.next = "Committed"
@@ -402,4 +411,15 @@ class Walker(wiring.Component):
             with m.State("Malformed"):
                 m.d.comb += self.malformed.eq(1)
 
+        # What the proof rests on: nothing is asked for but in states that wait for it.
+        awaits_word = Signal()
+        awaits_words = Signal()
+        awaits_write = Signal()
+        in_chain = Signal()
+        m.d.comb += [
+            awaits_word.eq(Cat(fsm.ongoing(state) for state in AWAIT_WORD).any()),
+            awaits_words.eq(fsm.ongoing("Walk")),
+            in_chain.eq(Cat(fsm.ongoing(state) for state in ("Descriptor", "Beats", "Walk")).any()),
+            awaits_write.eq(Cat(fsm.ongoing(state) for state in AWAIT_WRITE).any()),
+        ]
         return m
