@@ -5,12 +5,13 @@ import struct
 
 import cocotb
 from cocotb.triggers import ClockCycles
+from cocotb.utils import get_sim_time
 
 from traffic import Case, requests
 from virtio_driver import CachedMemory, DriverError, Memory
 from virtio_driver.driver import FEATURE_BITS, REGISTERS
 
-from .bench import settings
+from .bench import CLOCK_NS, settings
 from .scoreboard import Answers
 from .virtio_bench import VirtioBench
 from .virtio_malformed import PLACES, QUEUES, RINGS, TABLES
@@ -591,3 +592,36 @@ async def what_the_driver_sends_is_cut_as_the_model_says_and_comes_back(dut):
     assert len(expected) > 100
     irq.cancel()
     bench.check()
+
+
+@cocotb.test
+async def a_stream_of_large_frames_keeps_the_bus_busy(dut):
+    """With memory that answers at once: how many of the clocks move a beat, both ways, and what a small frame costs."""
+    bench, irq = await started(dut, pieces=1, size=256, buffer_bytes=1536, stall="never", latency=0)
+    irq.cancel()
+    driver = bench.driver
+    for count, size, least in ((8, 16_000, 0.75), (60, 60, 0)):
+        for _ in range(count):
+            driver.queue(bytes(size))
+        begun = get_sim_time("ns")
+        await driver.flush()
+        bench.frames_out()
+        seen = 0
+        while seen < count:
+            await ClockCycles(dut.clk, 20)
+            seen += len(bench.frames_out())
+        clocks = (get_sim_time("ns") - begun) / CLOCK_NS
+        print(f"sent {count} of {size} bytes: {clocks / count:.1f} clocks each, {count * size / 8 / clocks:.2f} beats a clock")
+        assert count * size / 8 / clocks > least
+        driver.clean()
+    for count, size, least in ((20, 1514, 0.7), (60, 60, 0)):
+        for _ in range(count):
+            await bench.arrive(bytes(size))
+        begun = get_sim_time("ns")
+        used = driver.rx.used_idx
+        while (int.from_bytes(bench.memory.bus_read(driver.rx.used + 2, 2), "little") - used) & 0xFFFF < count:
+            await ClockCycles(dut.clk, 20)
+        clocks = (get_sim_time("ns") - begun) / CLOCK_NS
+        print(f"received {count} of {size} bytes: {clocks / count:.1f} clocks each, {count * size / 8 / clocks:.2f} beats a clock")
+        assert count * size / 8 / clocks > least
+        driver.poll()

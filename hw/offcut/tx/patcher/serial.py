@@ -108,22 +108,32 @@ class SerialPatcher(wiring.Component):
             """Whether a step is that of one of these fields."""
             return Cat(step == g.tag(field) for field in fields if field in g.fields).any()
 
-        # --- The step's value.
+        # --- The step's value, and what is added to it.
         step_1 = Signal(g.field_bits)
         value_1 = Signal(16)
         at_1 = Signal.like(at)
         summing_1 = Signal()
         uncut_1 = Signal()
+        adds_length = Signal()
+        adds_size = Signal()
+        adds_one = Signal()
         runs = of(word.field, *RUNNING) & ~(of(word.field, Field.LOW) & udp)
         m.d.sync += [at_1.eq(at), step_1.eq(0), summing_1.eq(summing), uncut_1.eq(~cut), value_1.eq(entry.ip_sum)]
+        m.d.sync += [adds_length.eq(0), adds_size.eq(0), adds_one.eq(0)]
         with m.If(self.begin & ~entry.cut):
             m.d.sync += [step_1.eq(g.tag(Field.IP_CSUM)), uncut_1.eq(1)]
         with m.If(from_program):
-            m.d.sync += [step_1.eq(word.field), value_1.eq(Mux(runs & runs_on & running, from_state.data, word.data))]
+            m.d.sync += [
+                step_1.eq(word.field),
+                value_1.eq(Mux(runs & runs_on & running, from_state.data, word.data)),
+                adds_length.eq(of(word.field, *LENGTHS) | (of(word.field, Field.LOW) & udp)),
+                adds_size.eq((of(word.field, Field.LOW) & ~udp & runs_on) | (of(word.field, Field.FRAGMENT) & moves_on)),
+                adds_one.eq(of(word.field, *IDENTIFICATIONS) & runs_on & ~constants.id_fixed),
+            ]
         with m.If(summing):
             m.d.sync += value_1.eq(self.sum)
 
-        # --- What is added to it, and what a checksum begins with.
+        # --- The sum of both, and what a checksum begins with.
         step_2 = Signal.like(step_1)
         value_2 = Signal(16)
         at_2 = Signal.like(at)
@@ -133,13 +143,8 @@ class SerialPatcher(wiring.Component):
         mangle_2 = Signal()
         carry = Signal()
         base_2 = Signal(16)
-        low_of_udp = of(step_1, Field.LOW) & udp
-        added = Signal(16)
-        with m.If(of(step_1, *LENGTHS) | low_of_udp):
-            m.d.comb += added.eq(length)
-        with m.If((of(step_1, Field.LOW) & ~udp & runs_on) | (of(step_1, Field.FRAGMENT) & moves_on)):
-            m.d.comb += added.eq(constants.size)
-        one = (of(step_1, *IDENTIFICATIONS) & runs_on & ~constants.id_fixed) | (of(step_1, Field.HIGH) & carry)
+        added = Mux(adds_length, length, 0) | Mux(adds_size, constants.size, 0)
+        one = adds_one | (of(step_1, Field.HIGH) & carry)
         total = Signal(17)
         m.d.comb += total.eq(value_1 + added + one)
         m.d.sync += [
