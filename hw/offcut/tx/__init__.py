@@ -37,7 +37,7 @@ __all__ = ["OffcutTx"]
 INGRESS_DEPTH = 6
 """Requests that can be under way when the request queue's room goes."""
 
-SLICER_DEPTH = 14
+SLICER_DEPTH = 16
 """Entries likewise, and so many fewer that the sums of those in the joiner fit as well."""
 
 ENTRY_LATENCY = 3

@@ -13,6 +13,9 @@ __all__ = ["PLACES", "STEPS", "Program", "constants_layout", "word_layout"]
 PLACES = ("first", "middle", "last", "only")
 """Of a segment in its frame: the TCP flags have a word for each."""
 
+RUNNING = (Field.IDENTIFICATION, Field.INNER_IDENTIFICATION, Field.FRAGMENT, Field.LOW, Field.HIGH)
+"""Fields that count on from unit to unit."""
+
 STEPS = 16
 """Words that a program has at most."""
 
@@ -23,10 +26,10 @@ MORE_FRAGMENTS_IPV6 = 0x0001
 def word_layout(geometry):
     """One step of a program.
 
-    ``data`` is what the field is made of: the opposite of the place that a length counts from, the first value of what runs on, a sum, or
-    the field itself.
+    ``runs`` says that the field counts on from unit to unit. ``data`` is what it is made of: the opposite of the place that a length counts
+    from, the first value of what runs on, a sum, or the field itself.
     """
-    return data.StructLayout({"field": geometry.field_bits, "last": 1, "data": 16})
+    return data.StructLayout({"field": geometry.field_bits, "last": 1, "runs": 1, "data": 16})
 
 
 def constants_layout(geometry):
@@ -131,6 +134,7 @@ class Program(wiring.Component):
             self.write.eq(writing),
             ends.eq(Mux(in_flags, step == STEPS - 1, pick(last, step, 1))),
             self.word.last.eq(ends | in_flags),
+            self.word.runs.eq(pick([field in RUNNING and (~udp if field == Field.LOW else 1) for field in fields], step, 1)),
             self.word.data.eq(pick([*values, *[0] * (first_flags - len(fields)), *[flags] * len(PLACES)], step, 16)),
             self.word.field.eq(
                 pick([*(g.tag(field) for field in fields), *[0] * (first_flags - len(fields)), *[g.tag(Field.FLAGS)] * 4], step, 4)

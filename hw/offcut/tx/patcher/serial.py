@@ -13,8 +13,6 @@ __all__ = ["SerialPatcher"]
 LENGTHS = (Field.LENGTH, Field.TUNNEL_LENGTH, Field.INNER_LENGTH)
 IDENTIFICATIONS = (Field.IDENTIFICATION, Field.INNER_IDENTIFICATION)
 SUMS = (Field.IP_CSUM, Field.INNER_IP_CSUM, Field.TUNNEL_CSUM)
-RUNNING = (*IDENTIFICATIONS, Field.FRAGMENT, Field.LOW, Field.HIGH)
-"""Fields that count on from unit to unit."""
 
 
 class SerialPatcher(wiring.Component):
@@ -117,7 +115,6 @@ class SerialPatcher(wiring.Component):
         adds_length = Signal()
         adds_size = Signal()
         adds_one = Signal()
-        runs = of(word.field, *RUNNING) & ~(of(word.field, Field.LOW) & udp)
         m.d.sync += [at_1.eq(at), step_1.eq(0), summing_1.eq(summing), uncut_1.eq(~cut), value_1.eq(entry.ip_sum)]
         m.d.sync += [adds_length.eq(0), adds_size.eq(0), adds_one.eq(0)]
         with m.If(self.begin & ~entry.cut):
@@ -125,7 +122,7 @@ class SerialPatcher(wiring.Component):
         with m.If(from_program):
             m.d.sync += [
                 step_1.eq(word.field),
-                value_1.eq(Mux(runs & runs_on & running, from_state.data, word.data)),
+                value_1.eq(Mux(word.runs & runs_on, from_state.data, word.data)),
                 adds_length.eq(of(word.field, *LENGTHS) | (of(word.field, Field.LOW) & udp)),
                 adds_size.eq((of(word.field, Field.LOW) & ~udp & runs_on) | (of(word.field, Field.FRAGMENT) & moves_on)),
                 adds_one.eq(of(word.field, *IDENTIFICATIONS) & runs_on & ~constants.id_fixed),
