@@ -84,9 +84,8 @@ class HeaderFeed(wiring.Component):
         last_word = row.end.last & (row.end.lane[byte_bits:] == part)
         end = ended | (row.end.last & row.end.empty)
         # (A clock late, so that a word's meaning need not reach so far at once; the walker passes over one more word.)
-        decided, decided_turn = Signal(), Signal()
-        m.d.sync += [decided.eq(self.decided), decided_turn.eq(word.turn)]
-        stop = decided & (decided_turn == turn)
+        stop = Signal()
+        m.d.sync += stop.eq(self.decided & active & (word.turn == turn))
         go = active & (row_valid | ~frame.walk) & (~self.o.valid | self.o.ready) & ~stop
         done = go & (end | ~frame.walk)
 
