@@ -185,7 +185,7 @@ class Walker(wiring.Component):
         # --- Whether this window can be looked at, and what is wrong if not.
         walking = Signal()
         m.d.comb += walking.eq(~((state == State.INSERT_TAG) | self.settle.any()))
-        m.d.comb += self.i.ready.eq(walking)
+        m.d.comb += self.i.ready.eq(walking | (self.settle.any() & ~word.first))  # (what is left of a frame is passed over)
         broken_off = Signal()  # the frame's last word was not whole; the next one will only say so
         too_long = word.index[-1] & ((lag != 2) | word.index[0]) & ~broken_off
         late = fresh & (wrong_protocol | disabled) & segment
