@@ -373,11 +373,9 @@ class Case:
             if self.tunnel_csum:
                 places[at + 6] = Field.TUNNEL_CSUM
         if self.tcp:
-            places |= {self.l4_at + at: tag for at, tag in {4: Field.HIGH, 6: Field.LOW, 12: Field.FLAGS, 16: Field.CSUM}.items()}
+            places |= {self.l4_at + at: tag for at, tag in {4: Field.HIGH, 6: Field.LOW, 12: Field.FLAGS}.items()}
         elif not self.ufo:
             places[self.l4_at + 4] = Field.LOW
-            if not (self.auto and not self.ipv6 and self.field == 0):
-                places[self.l4_at + 6] = Field.CSUM
         tags = {self.out(at): tag for at, tag in places.items()}
         if self.fragment_header:
             tags[self.header_out - 6] = Field.FRAGMENT
@@ -449,7 +447,8 @@ class Case:
         def behind(header, at):
             return self.out(at) + (40 if isinstance(header, IPv6) else 0) - 1
 
-        wanted = {"size": self.gso_size, "id_mode": self.id_mode, "udp": int(not self.tcp), "ufo": int(self.ufo), "ipv6": int(self.ipv6)}
+        wanted = {"inner": 0, "tunnel_csum": 0}
+        wanted |= {"size": self.gso_size, "id_mode": self.id_mode, "udp": int(not self.tcp), "ufo": int(self.ufo), "ipv6": int(self.ipv6)}
         # (A jumbo payload option behind an IPv6 header does not move where its payload begins.)
         wanted["length_behind"] = self.out(self.l3) + 40 * self.ipv6 - 1
         if not self.ipv6:
@@ -463,11 +462,11 @@ class Case:
         if len(ips) > 1:
             inner, at, _ = ips[1]
             wanted["inner_length_behind"] = behind(inner, at)
-            wanted["inner_ipv6"] = int(isinstance(inner, IPv6))
+            wanted |= {"inner": 1, "inner_ipv6": int(isinstance(inner, IPv6))}
             if isinstance(inner, IPv4):
                 wanted |= {"inner_identification": inner.identification, "inner_ip_sum": self.ip_sum(-1)}
         if self.tunnel:
             wanted |= {"tunnel_behind": self.out(self.frame.of(Udp)[0][1]) - 1, "tunnel_udp": 1}
         if self.tunnel_csum or any(header.flags & 0x8000 for header, *_ in self.frame.of(Gre)):
-            wanted["tunnel_sum"] = self.tunnel_sum()
+            wanted |= {"tunnel_csum": 1, "tunnel_sum": self.tunnel_sum()}
         return {name: value for name, value in wanted.items() if name in g.record.members}

@@ -540,10 +540,9 @@ def cut_bits(g, case, plan, record):
     without = case.auto and not case.tcp and not case.ipv6 and case.field == 0
     if not without:
         yield "base", plan["base"] % 0xFFFF, case.segment_base()
-    yield "csum", plan["csum"], int(case.ufo and not without)
-    if case.ufo:
-        yield "csum_low", plan["csum_low"], case.header_out + 7
-        yield "csum_swap", plan["csum_swap"], 0
+    yield "csum", plan["csum"], int(not without)
+    yield "csum_low", plan["csum_low"], (case.header_out if case.ufo else case.out(case.l4_at)) + (17 if case.tcp else 7)
+    yield "csum_swap", plan["csum_swap"], 0
     limit = int(case.auto and case.declared_end != 0)
     yield "limit", plan["limit"], limit
     if limit:
