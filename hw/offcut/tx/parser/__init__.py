@@ -27,7 +27,7 @@ class HeaderParser(wiring.Component):
     """A plan for every request, in order.
 
     Throughput: a frame a clock where nothing is to be walked, else a clock for each word of its header and three more. Latency from a
-    header's last word to its plan: 9 clocks. A frame begins when its plan and its header have room.
+    header's last word to its plan: 10 clocks. A frame begins when its plan and its header have room.
 
     Members
     -------

@@ -10,20 +10,20 @@ from .verdict import verdict_layout
 
 __all__ = ["PLANNER_CLOCKS", "Planner"]
 
-PLANNER_CLOCKS = 5
+PLANNER_CLOCKS = 6
 CRC_BYTES_BEHIND = 2
 """A CRC has four bytes: so many behind the two of a checksum."""
 TCP_CSUM_AT, UDP_CSUM_AT, IPV4_CSUM_AT = 16, 6, 10
 
 
 class Planner(wiring.Component):
-    """A chain of short adders, 5 clocks long, a plan a clock.
+    """A chain of short adders, 6 clocks long, a plan a clock.
 
     Members
     -------
     valid, verdict : In
     ip_sum, inner_ip_sum, l4_sum, tunnel_sum : In(16)
-        The walker's sums, complete four clocks after the verdict.
+        The walker's sums, complete five clocks after the verdict.
     plan : Out(stream.Signature(geometry.plan, always_ready=True))
     record : Out(geometry.record)
         Valid with the plan of a frame that is cut.
@@ -153,7 +153,7 @@ class Planner(wiring.Component):
             plans[2].step_row.more.eq((head_lane + step_lane) > g.bus_bytes),
         ]
 
-        # --- Clock 5: the sums.
+        # --- Clock 6: the sums.
         last = PLANNER_CLOCKS - 1
         m.d.sync += [
             *(records[last][name].eq(getattr(self, name)) for name in ("ip_sum", "inner_ip_sum", "tunnel_sum") if name in g.record.members),

@@ -88,7 +88,7 @@ class Walker(wiring.Component):
     settle : Out(3)
         A bit for each of the three clocks after a walk, in which ``request`` and ``facts`` stay.
     ip_sum, l4_sum, tunnel_sum, inner_ip_sum : Out(16)
-        Sums in one's complement, complete four clocks after the last bit of ``settle``: what is the same in every segment. The patcher adds
+        Sums in one's complement, complete five clocks after the last bit of ``settle``: what is the same in every segment. The patcher adds
         what it puts in, and each length as that of the whole segment, so what stands before the bytes that a length counts is taken out here.
 
         - ``ip_sum``, ``inner_ip_sum``: an IPv4 header but its checksum, length and ID, and where fragments are asked for, their offset. Where
@@ -146,7 +146,7 @@ class Walker(wiring.Component):
 
         # --- What this frame is, known two clocks after its request.
         def registered(value, name):
-            signal = Signal(name=name)
+            signal = Signal.like(value, name=name)
             m.d.sync += signal.eq(value)
             return signal
 
@@ -216,24 +216,29 @@ class Walker(wiring.Component):
         held = Signal(16) if g.tunnel_csum else facts.length[:16]
         length = facts.rest[:FRAME_LEN_BITS]
         m.d.comb += [getattr(self, f"{name}_sum").eq(sums.sums[name]) for name in sums.sums.shape().members]
-        with m.Switch(first):
+        # (What is said of a word is known late in its clock: the values are chosen in the next one.)
+        counts, begins = Signal.like(sums.count, name="counts"), Signal.like(sums.begin, name="begins")
+        alone, turn = Signal(), Signal()
+        m.d.sync += [sums.count.eq(counts), sums.begin.eq(begins), sums.alone.eq(alone), sums.turn.eq(turn)]
+        high_1, low_1, length_1 = registered(high, "high_1"), registered(low, "low_1"), registered(length, "length_1")
+        with m.Switch(registered(first, "first_term")):
             for term, value in {
-                Term.HALFWORD: high,
-                Term.MINUS_HALFWORD: minus(high),
-                Term.MINUS_PLACE: minus(facts.place),
-                Term.MINUS_LENGTH: minus(length[16:]),
-                Term.HELD: facts.identification,
+                Term.HALFWORD: high_1,
+                Term.MINUS_HALFWORD: minus(high_1),
+                Term.MINUS_PLACE: minus(registered(facts.place, "place")),
+                Term.MINUS_LENGTH: minus(length_1[16:]),
+                Term.HELD: registered(facts.identification, "held_first"),
             }.items():
                 with m.Case(term):
                     m.d.comb += sums.a.eq(value)
-        with m.Switch(second):
+        with m.Switch(registered(second, "second_term")):
             for term, value in {
-                Term.HALFWORD: low,
-                Term.MINUS_HALFWORD: minus(low),
-                Term.LENGTH: length[:16],
-                Term.MINUS_LENGTH: minus(length[:16]),
-                Term.HELD: held,
-                Term.PROTOCOL: Mux(facts.tcp, Protocol.TCP, Protocol.UDP),
+                Term.HALFWORD: low_1,
+                Term.MINUS_HALFWORD: minus(low_1),
+                Term.LENGTH: length_1[:16],
+                Term.MINUS_LENGTH: minus(length_1[:16]),
+                Term.HELD: registered(held, "held_second"),
+                Term.PROTOCOL: Mux(registered(facts.tcp, "is_tcp"), Protocol.TCP, Protocol.UDP),
             }.items():
                 with m.Case(term):
                     m.d.comb += sums.b.eq(value)
@@ -242,17 +247,17 @@ class Walker(wiring.Component):
             """This word counts for a sum."""
             if built[name]:
                 with m.If(when):
-                    m.d.comb += sums.count[name].eq(look)
+                    m.d.comb += counts[name].eq(look)
 
         def settle(name, when=1):
             """So do the two values of this clock of settling."""
             if built[name]:
-                m.d.comb += sums.count[name].eq(when)
+                m.d.comb += counts[name].eq(when)
 
         def begin(name, when=1):
             if built[name]:
                 with m.If(when):
-                    m.d.comb += sums.begin[name].eq(look)
+                    m.d.comb += begins[name].eq(look)
 
         # --- The header as it leaves: this word, unless a state says otherwise.
         header = self.header.payload
@@ -347,7 +352,7 @@ class Walker(wiring.Component):
                         flip.eq(1),
                         wrong.eq(~(is_ipv4 | is_ipv6) | (wants_tunnel & (is_ipv6 != outer_ipv6))),
                     ]
-                m.d.comb += sums.alone.eq(~is_tag)
+                m.d.comb += alone.eq(~is_tag)
                 count("tunnel", inner)
                 with m.If(look):
                     m.d.sync += number.eq(0)
@@ -362,7 +367,7 @@ class Walker(wiring.Component):
                 )
                 tag(low=Field.LENGTH, when=is_ipv4 & ~inner)
                 tag(low=Field.INNER_LENGTH, when=is_ipv4 & inner)
-                m.d.comb += sums.alone.eq(is_ipv4)
+                m.d.comb += alone.eq(is_ipv4)
                 count("ip", ~inner)
                 count("inner_ip", inner)
                 count("tunnel", inner & is_ipv6)
@@ -402,7 +407,7 @@ class Walker(wiring.Component):
                         if g.ufo:
                             with m.If(~inner & (asks_ufo | (auto & (low == 0)))):
                                 m.d.comb += header.low_tag.eq(g.tag(Field.FRAGMENT))
-                        m.d.comb += [first.eq(Term.NOTHING), sums.alone.eq(asks_ufo)]
+                        m.d.comb += [first.eq(Term.NOTHING), alone.eq(asks_ufo)]
                         with m.If(look):
                             with m.If(~inner):
                                 m.d.sync += [
@@ -415,7 +420,7 @@ class Walker(wiring.Component):
                     with m.Case(2):
                         tag(low=Field.IP_CSUM, when=~inner)
                         tag(low=Field.INNER_IP_CSUM, when=inner)
-                        m.d.comb += sums.alone.eq(1)
+                        m.d.comb += alone.eq(1)
                         with m.If(look):
                             m.d.sync += [protocol.eq(high[:8]), fresh.eq(1)]
                     with m.Case(3, 4):
@@ -520,7 +525,7 @@ class Walker(wiring.Component):
                     tag(Field.TUNNEL_LENGTH, when=is_length & ~request.tunnel_csum)
                     m.d.comb += [
                         first.eq(Mux(is_length, Term.MINUS_PLACE, Term.HALFWORD)),
-                        sums.alone.eq(flip),
+                        alone.eq(flip),
                     ]
                     begin("tunnel", ~opaque & (number == 0))
                     count("tunnel")
@@ -555,8 +560,8 @@ class Walker(wiring.Component):
                         # (The tunnel's sum has no urgent pointer: that comes later.)
                         m.d.comb += [
                             first.eq(Mux(cutting, Mux(scratch, Term.NOTHING, Term.HALFWORD), Term.MINUS_HALFWORD)),
-                            sums.alone.eq(g.tunnel_csum | ~cutting),
-                            sums.turn.eq(1),
+                            alone.eq(g.tunnel_csum | ~cutting),
+                            turn.eq(1),
                         ]
                         count("l4")
                         count("tunnel")
@@ -579,7 +584,7 @@ class Walker(wiring.Component):
                     m.d.comb += [
                         first.eq(Mux(cutting, Mux(as_ufo, Term.NOTHING, Term.MINUS_HALFWORD), Term.HALFWORD)),
                         second.eq(Mux(cutting & ~as_ufo, Term.HALFWORD, Term.MINUS_HALFWORD)),
-                        sums.turn.eq(1),
+                        turn.eq(1),
                     ]
                     count("l4", ~cutting | as_ufo | ~scratch)
                     count("tunnel")
@@ -594,7 +599,7 @@ class Walker(wiring.Component):
                     self.settle[0].eq(1),
                     first.eq(Mux(cutting, Mux(facts.udp, Term.MINUS_PLACE, Term.NOTHING), Term.HELD)),
                     second.eq(Term.HELD),
-                    sums.alone.eq(cutting & (facts.udp | (not g.tunnel_csum))),
+                    alone.eq(cutting & (facts.udp | (not g.tunnel_csum))),
                 ]
                 settle("ip", ~cutting)
                 settle("l4", from_place)
@@ -610,7 +615,7 @@ class Walker(wiring.Component):
                 settle("l4", Mux(facts.tcp, ~cutting | ~scratch, cutting & as_ufo))
                 if g.tunnel_csum:
                     settle("tunnel", Mux(facts.tunnel_udp, facts.udp, facts.tcp))
-                    m.d.comb += sums.turn.eq(~facts.tunnel_udp)
+                    m.d.comb += turn.eq(~facts.tunnel_udp)
             with m.Case(State.SETTLE_3):
                 goto(State.ETHERNET)
                 m.d.comb += [
@@ -618,8 +623,8 @@ class Walker(wiring.Component):
                     self.flush.eq(1),
                     first.eq(Mux(from_place, Term.MINUS_PLACE, Term.NOTHING)),
                     second.eq(Term.PROTOCOL),
-                    sums.alone.eq(~scratch),
-                    sums.turn.eq(1),
+                    alone.eq(~scratch),
+                    turn.eq(1),
                 ]
                 settle("l4")
                 if g.tunnel_csum:
