@@ -10,7 +10,12 @@ __all__ = ["add_parser", "run"]
 
 DESCRIPTION = """\
 Write the engine as one self-contained Verilog file with the top module
-offcut_tx: AXI4-Stream in (s_axis_*, the request on tuser) and out (m_axis_*)."""
+offcut_tx: AXI4-Stream in (s_axis_*, the request on tuser) and out (m_axis_*).
+With --top core the top module is offcut_core: settings, identification and
+64-bit counters are AXI4-Lite registers (s_axil_*), which docs/registers.md
+lists."""
+
+TOPS = ("tx", "core")
 
 EPILOG = """\
 examples:
@@ -20,6 +25,8 @@ examples:
       512 bits; buffers for frames of at most 1522 bytes
   offcut verilog --features tx-checksum-ip-generic -o offcut_tx.v
       checksums alone
+  offcut verilog --top core -o offcut_core.v
+      the same engine with registers
   offcut verilog --user-width 16 --ufo-order first -o offcut_tx.v
       16 bits of your own beside each frame; UDP fragments in Linux's order"""
 
@@ -33,6 +40,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("-o", "--output", required=True, metavar="FILE.v", help="file to write; - for standard output")
+    parser.add_argument(
+        "--top", choices=TOPS, default=TOPS[0], help="the engine with its settings as ports, or as AXI4-Lite registers (default: tx)"
+    )
     configuration.add_user_width(configuration.add_engine(parser))
     parser.set_defaults(run=run)
 
@@ -40,8 +50,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 def run(args: argparse.Namespace) -> None:
     config = configuration.config(args)
     try:
-        from offcut.verilog import generate
+        from offcut.verilog import CORE, generate
     except ModuleNotFoundError as error:
         raise CommandError(f"writing Verilog needs {error.name}; install it with: pip install 'offcut[gateware]'") from None
     with replacing(args.output) as file:
-        file.write(generate(config).encode())
+        file.write((generate(config, CORE) if args.top == "core" else generate(config)).encode())
