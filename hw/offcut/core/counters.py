@@ -7,11 +7,9 @@ from amaranth.utils import bits_for, ceil_log2
 
 __all__ = ["Counters"]
 
-HALF_BITS = 32
-
 
 class Counters(wiring.Component):
-    """Counters of 64 bits. What each is to grow by is gathered beside it, and added to the RAM when its turn comes: every ``2 * n`` clocks.
+    """Counters of 64 bits, in two halves. What each is to grow by is gathered beside it, and added to the RAM when its turn comes: every ``2 * n`` clocks.
 
     Nothing is lost, however often and however many count at once: what gathers in a turn fits. A read waits for the counter's turn, takes its
     lower half, and keeps the upper half of the same moment. After reset every counter is 0, though the RAM is not cleared: what it held is
@@ -21,6 +19,8 @@ class Counters(wiring.Component):
     ----------
     greatest : mapping of str to int
         The counters by name, and the most that each grows by in one clock; 2 of them at least.
+    half_bits : int
+        32, but in proofs.
 
     Members
     -------
@@ -31,7 +31,7 @@ class Counters(wiring.Component):
     number : In(range(n))
         Which counter, in the order of ``greatest``.
     done : Out(1)
-        At most ``2 * n`` clocks after ``read``.
+        At most ``2 * n`` clocks after ``read``, 2 more right after reset.
     low : Out(32)
         With ``done``.
     high : Out(32)
@@ -40,28 +40,33 @@ class Counters(wiring.Component):
     Raises
     ------
     ValueError
-        If there are fewer than 2 counters.
+        If there are fewer than 2 counters, or one can grow by more than half of it in a turn.
     """
 
-    def __init__(self, greatest):
+    def __init__(self, greatest, *, half_bits=32):
         if len(greatest) < 2:
             raise ValueError(f"There must be at least 2 counters, not {len(greatest)}")
+        for name, most in greatest.items():
+            if most * 2 * len(greatest) >= 1 << half_bits:
+                raise ValueError(f"Counter {name!r} may grow by {most} in a clock, which can exceed {half_bits} bits in a turn")
         self._greatest = dict(greatest)
+        self._half_bits = half_bits
         super().__init__({
             "add": In(data.StructLayout({name: bits_for(most) for name, most in self._greatest.items()})),
             "read": In(1),
             "number": In(range(len(self._greatest))),
             "done": Out(1),
-            "low": Out(HALF_BITS),
-            "high": Out(HALF_BITS),
+            "low": Out(half_bits),
+            "high": Out(half_bits),
         })
 
     def elaborate(self, platform):
         m = Module()
         count = len(self._greatest)
         turn_clocks = 2 * count
+        half_bits = self._half_bits
 
-        m.submodules.memory = ram = memory.Memory(shape=HALF_BITS, depth=1 << ceil_log2(turn_clocks), init=[])
+        m.submodules.memory = ram = memory.Memory(shape=half_bits, depth=1 << ceil_log2(turn_clocks), init=[])
         write = ram.write_port()
         read = ram.read_port(domain="comb")
 
@@ -85,7 +90,7 @@ class Counters(wiring.Component):
                 m.d.sync += gathered.eq(gathered + self.add[name])
 
         # --- Clock 1: the half and what it grows by.
-        half, grow = Signal(HALF_BITS), Signal.like(taken)
+        half, grow = Signal(half_bits), Signal.like(taken)
         at = Signal.like(place)
         started = Signal()
         m.d.comb += read.addr.eq(place)
@@ -98,16 +103,16 @@ class Counters(wiring.Component):
 
         # --- Clock 2: the sum, back into the RAM. The carry of a lower half goes into the upper, which is next.
         carry = Signal()
-        total = Signal(HALF_BITS + 1)
+        total = Signal(half_bits + 1)
         m.d.comb += [
             total.eq(half + grow + carry),
             write.addr.eq(at),
             write.data.eq(total),
             write.en.eq(started),
         ]
-        written, written_at, shown = Signal(HALF_BITS), Signal.like(place), Signal()
+        written, written_at, shown = Signal(half_bits), Signal.like(place), Signal()
         m.d.sync += [
-            carry.eq(total[HALF_BITS] & ~at[0]),
+            carry.eq(total[half_bits] & ~at[0]),
             written.eq(total),
             written_at.eq(at),
             shown.eq(started),
