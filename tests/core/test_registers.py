@@ -40,7 +40,7 @@ def test_every_feature_has_the_bit_of_cfg_disable():
 
 
 def test_settings_and_counters_are_those_of_the_engine():
-    ports = {name: member for name, member in OffcutTx(Config()).signature.members.items()}
+    ports = dict(OffcutTx(Config()).signature.members)
     widths = {name: member.shape for name, member in ports.items() if name.startswith("cfg_")}
     assert {register.name for register in SETTINGS} == widths.keys()
     # (cfg_disable has a bit more than there are features, which nothing reads.)

@@ -61,7 +61,8 @@ class AxiLiteSubordinate(wiring.Component):
         bus, registers = self.axil, self.registers
 
         # --- Writes: address and data are held, each by itself, until both are there and the answer before has gone.
-        has_address, has_data = Signal(), Signal()
+        has_address = Signal()
+        has_data = Signal()
         m.d.comb += [
             bus.awready.eq(~has_address),
             bus.wready.eq(~has_data),

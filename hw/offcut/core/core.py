@@ -12,7 +12,7 @@
 
 from amaranth import Module, ResetInserter, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In
 
 from offcut.axi import AxiLite
 from offcut.tx import OffcutTx

@@ -90,7 +90,8 @@ class Counters(wiring.Component):
                 m.d.sync += gathered.eq(gathered + self.add[name])
 
         # --- Clock 1: the half and what it grows by.
-        half, grow = Signal(half_bits), Signal.like(taken)
+        half = Signal(half_bits)
+        grow = Signal.like(taken)
         at = Signal.like(place)
         started = Signal()
         m.d.comb += read.addr.eq(place)
@@ -110,7 +111,9 @@ class Counters(wiring.Component):
             write.data.eq(total),
             write.en.eq(started),
         ]
-        written, written_at, shown = Signal(half_bits), Signal.like(place), Signal()
+        written = Signal(half_bits)
+        written_at = Signal.like(place)
+        shown = Signal()
         m.d.sync += [
             carry.eq(total[half_bits] & ~at[0]),
             written.eq(total),

@@ -99,7 +99,10 @@ class RegisterFile(wiring.Component):
 
         # --- What is read: a word into a register first, and then it is there.
         status = {name: self.status[name] for name, _ in STATUS} | {"pending": pending}
-        word, unknown, counter, found = Signal(32), Signal(), Signal(), Signal()
+        word = Signal(32)
+        unknown = Signal()
+        counter = Signal()
+        found = Signal()
         m.d.sync += [found.eq(port.read & ~port.read_done), word.eq(0), unknown.eq(0), counter.eq(0)]
         with m.Switch(port.read_word):
             for register in REGISTERS:
