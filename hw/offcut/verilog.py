@@ -11,6 +11,7 @@ from amaranth.lib import wiring
 from offcut import __version__
 from offcut.axi import flat_ports
 from offcut.config import FEATURES, Config
+from offcut.ip.layouts import REQUESTS
 
 __all__ = ["CORE", "TOP", "Port", "convert", "generate", "ports", "switches"]
 
@@ -50,7 +51,7 @@ def switches(config: Config) -> str:
     return " ".join([f"--width {config.width} --features '{features}' --mtu-max {config.mtu_max}", *optional])
 
 
-def generate(config: Config, top: str = TOP) -> str:
+def generate(config: Config, top: str = TOP, requests: str = REQUESTS[0]) -> str:
     """The engine of ``config`` as Verilog text.
 
     One file with every module, with the flat port names of the interface. The same configuration gives the same text, on any machine.
@@ -60,22 +61,26 @@ def generate(config: Config, top: str = TOP) -> str:
     config : offcut.config.Config
     top : str
         The top module: :data:`TOP`, or :data:`CORE`.
+    requests : str
+        Out of :data:`offcut.ip.layouts.REQUESTS`, for :data:`CORE`: where each frame's request comes from.
 
     Raises
     ------
     ValueError
-        If ``top`` is neither.
+        If ``top`` or ``requests`` is none of these.
     """
     # Only here, so that the port table and stand-ins need no engine.
     component: wiring.Component
     if top == TOP:
+        if requests != REQUESTS[0]:
+            raise ValueError(f"{TOP} takes requests by {REQUESTS[0]} alone, not {requests!r}; {CORE} has adapters")
         from offcut.tx import OffcutTx
 
         component, switch = OffcutTx(config), ""
     elif top == CORE:
         from offcut.core.core import OffcutCore
 
-        component, switch = OffcutCore(config), "--top core "
+        component, switch = OffcutCore(config, requests), "--top core " + f"--requests {requests} " * (requests != REQUESTS[0])
     else:
         raise ValueError(f"The top module is {TOP} or {CORE}, not {top}")
 
@@ -88,6 +93,7 @@ def generate(config: Config, top: str = TOP) -> str:
         f"Longest wire frame: {config.mtu_max} bytes with Ethernet header",
         f"UDP fragments:      the one with the UDP header leaves {config.ufo_order}",
         f"User bits:          {config.user_width or 'none'}",
+        *([f"Requests:           by {requests}"] if top == CORE else []),
         "Features:",
         *(f"  {'+' if config.has(name) else '-'} {name}: {what}" for name, what in FEATURES.items()),
     ]

@@ -56,11 +56,11 @@ def test_settings_and_counters_are_those_of_the_engine():
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_was_built_in_is_said(width):
-    values = built(Config(width=width, ufo_order="first", user_width=64, mtu_max=1522))
+    values = built(Config(width=width, ufo_order="first", user_width=64, mtu_max=1522), "vnet20")
     fields = {name: {f.name: values[name] >> f.low & ((1 << f.width) - 1) for f in NAMED[name].fields} for name in values}
     assert fields["magic"]["magic"].to_bytes(4, "little") == b"OFCT"
     assert ".".join(map(str, fields["version"].values())) == __version__
-    assert fields["build"] == {"width": width, "ufo_first": 1, "user_width": 64}
+    assert fields["build"] == {"width": width, "ufo_first": 1, "user_width": 64, "requests": 4}
     assert fields["mtu_max"]["mtu_max"] == 1522
     assert {name for name, on in fields["features"].items() if on} == DEFAULT_FEATURES
     assert all(value & ~NAMED[name].mask == 0 for name, value in values.items())

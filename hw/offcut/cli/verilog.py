@@ -5,8 +5,9 @@ import argparse
 from offcut.cli import configuration
 from offcut.cli.errors import CommandError
 from offcut.cli.output import replacing
+from offcut.ip.layouts import REQUESTS
 
-__all__ = ["add_parser", "run"]
+__all__ = ["add_parser", "add_requests", "run"]
 
 DESCRIPTION = """\
 Write the engine as one self-contained Verilog file with the top module
@@ -43,8 +44,20 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--top", choices=TOPS, default=TOPS[0], help="the engine with its settings as ports, or as AXI4-Lite registers (default: tx)"
     )
+    add_requests(parser)
     configuration.add_user_width(configuration.add_engine(parser))
     parser.set_defaults(run=run)
+
+
+def add_requests(parser: argparse.ArgumentParser) -> None:
+    """The switch that chooses where requests come from."""
+    parser.add_argument(
+        "--requests",
+        choices=REQUESTS,
+        default=REQUESTS[0],
+        help="of the core, where each frame's request comes from: beside it on tuser, on AXI DMA's control stream, or in a virtio_net_hdr of 10, "
+        "12, 20 or 24 bytes in front of the frame (default: tuser)",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -53,5 +66,14 @@ def run(args: argparse.Namespace) -> None:
         from offcut.verilog import CORE, generate
     except ModuleNotFoundError as error:
         raise CommandError(f"writing Verilog needs {error.name}; install it with: pip install 'offcut[gateware]'") from None
+    if args.top == "tx":
+        if args.requests != REQUESTS[0]:
+            raise CommandError(f"--requests {args.requests} needs --top core")
+        text = generate(config)
+    else:
+        try:
+            text = generate(config, CORE, args.requests)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
     with replacing(args.output) as file:
-        file.write((generate(config, CORE) if args.top == "core" else generate(config)).encode())
+        file.write(text.encode())

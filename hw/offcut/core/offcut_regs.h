@@ -27,6 +27,8 @@
 #define OFFCUT_BUILD_UFO_FIRST_MASK 0x00000400U
 #define OFFCUT_BUILD_USER_WIDTH_SHIFT 16
 #define OFFCUT_BUILD_USER_WIDTH_MASK 0x007F0000U
+#define OFFCUT_BUILD_REQUESTS_SHIFT 24
+#define OFFCUT_BUILD_REQUESTS_MASK 0x07000000U
 
 /* the longest frame that may leave, in bytes with its Ethernet header */
 #define OFFCUT_MTU_MAX 0x00CU

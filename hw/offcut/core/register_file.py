@@ -37,6 +37,8 @@ class RegisterFile(wiring.Component):
     Parameters
     ----------
     config : offcut.config.Config
+    requests : str
+        As of :class:`.core.OffcutCore`.
 
     Members
     -------
@@ -50,8 +52,9 @@ class RegisterFile(wiring.Component):
         Of :class:`.counters.Counters`.
     """
 
-    def __init__(self, config):
+    def __init__(self, config, requests="tuser"):
         self._config = config
+        self._requests = requests
         super().__init__({
             "port": In(RegisterPort(ADDR_WIDTH - WORD_BITS)),
             "settings": Out(SETTINGS_LAYOUT),
@@ -67,7 +70,7 @@ class RegisterFile(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         port = self.port
-        constants = built(self._config)
+        constants = built(self._config, self._requests)
 
         # --- What is written: each byte with its strobe. Settings are collected in `asked`.
         lanes = Cat(port.write_lanes[bit // LANE_BITS] for bit in range(32))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from offcut import __version__
 from offcut.config import FEATURES, UFO_ORDERS, Config
+from offcut.ip.layouts import REQUESTS
 
 __all__ = [
     "ADDR_WIDTH",
@@ -38,7 +39,7 @@ COUNTERS_AT = 0x100
 
 COUNTERS = {
     "tx_frames": "frames taken from the host",
-    "tx_bytes": "their bytes: the lanes of `s_axis_tkeep`, beat by beat",
+    "tx_bytes": "their bytes: the lanes that were kept, beat by beat, without a `virtio_net_hdr` in front",
     "tx_segments": "frames that left for the wire",
     "tx_segment_bytes": "their bytes, without FCS",
     "tx_drop_bad_keep": "dropped: the input contract is broken",
@@ -152,6 +153,7 @@ REGISTERS = (
             Field("width", 0, 10, "bus width in bits"),
             Field("ufo_first", 10, 1, "1: of a fragmented datagram the fragment with the UDP header leaves first"),
             Field("user_width", 16, 7, "user bits beside each frame"),
+            Field("requests", 24, 3, f"where requests come from: {', '.join(f'{number} {name}' for number, name in enumerate(REQUESTS))}"),
         ),
     ),
     _one("mtu_max", 0x0C, "ro", "the longest frame that may leave, in bytes with its Ethernet header", 16),
@@ -197,13 +199,13 @@ def initial(register: Register) -> int:
     return sum(field.reset << field.low for field in register.fields)
 
 
-def built(config: Config) -> Mapping[str, int]:
+def built(config: Config, requests: str = REQUESTS[0]) -> Mapping[str, int]:
     """The values of the registers that are fixed when a core is built, by name."""
     major, minor, patch = (int(part) for part in re.findall(r"\d+", __version__)[:3])
     return {
         "magic": MAGIC,
         "version": major << 24 | minor << 16 | patch,
-        "build": config.width | UFO_ORDERS.index(config.ufo_order) << 10 | config.user_width << 16,
+        "build": config.width | UFO_ORDERS.index(config.ufo_order) << 10 | config.user_width << 16 | REQUESTS.index(requests) << 24,
         "mtu_max": config.mtu_max,
         "features": sum(1 << Config.bit(name) for name in config.features),
     }
