@@ -58,6 +58,33 @@ def test_the_engine_through_its_registers(width, seed):
     )
 
 
+SMALL = frozenset({"tx-checksum-ip-generic", "tx-tcp-segmentation", "tx-udp-segmentation"})
+"""An engine that compiles fast: what the adapters do does not depend on it."""
+
+ADAPTED = (
+    "what_is_no_register_or_cannot_be_written_is_answered_with_an_error",
+    "requests_agree_with_the_model_under_settings_that_were_written_and_counters_with_both",
+    "a_reset_by_register_breaks_no_frame_that_leaves_and_keeps_counters_and_settings",
+)
+
+
+@pytest.mark.parametrize(
+    "width, requests",
+    [
+        (64, "control"),
+        (128, "vnet12"),
+        *(pytest.param(width, f"vnet{count}", marks=pytest.mark.long) for width in (32, 64, 512) for count in (10, 20, 24)),
+        pytest.param(512, "control", marks=pytest.mark.long),
+    ],
+)
+def test_the_engine_through_its_adapters(width, requests, seed):
+    tests = [*ADAPTED, *(["lengths_alone_make_the_core_cut_as_auto_does"] if requests == "control" else [])]
+    text = verilog.generate(Config(width=width, features=SMALL), verilog.CORE, requests)
+    assert lint(text, verilog.CORE) == ""
+    settings = {"seed": seed, "requests": requests, "features": sorted(SMALL), "count": 90}
+    run("bench.offcut_core", verilog=text, top=verilog.CORE, tests=tests, settings=settings, name=f"core-{width}-{requests}")
+
+
 def test_a_top_that_does_not_exist_is_refused():
     with pytest.raises(ValueError, match="The top module is offcut_tx or offcut_core, not offcut_rx"):
         verilog.generate(Config(), "offcut_rx")
