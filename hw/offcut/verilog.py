@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 from offcut import __version__
 from offcut.axi import flat_ports
 from offcut.config import FEATURES, Config
-from offcut.ip.layouts import REQUESTS
+from offcut.ip.layouts import REQUESTS, check
 
 __all__ = ["CORE", "TOP", "Port", "convert", "generate", "ports", "switches"]
 
@@ -78,6 +78,7 @@ def generate(config: Config, top: str = TOP, requests: str = REQUESTS[0]) -> str
 
         component, switch = OffcutTx(config), ""
     elif top == CORE:
+        check(config, requests)
         from offcut.core.core import OffcutCore
 
         component, switch = OffcutCore(config, requests), "--top core " + f"--requests {requests} " * (requests != REQUESTS[0])
