@@ -5,7 +5,7 @@
 
 from amaranth.lib.wiring import In, Out, Signature
 
-__all__ = ["BURST_INCR", "PAGE_BYTES", "RESP_OKAY", "RESP_SLVERR", "Axi4", "AxiLite", "flat_ports"]
+__all__ = ["BURST_INCR", "PAGE_BYTES", "RESP_OKAY", "RESP_SLVERR", "Axi4", "AxiLite", "AxiStream", "flat_ports"]
 
 BURST_INCR = 0b01
 RESP_OKAY = 0b00
@@ -66,6 +66,40 @@ class Axi4(Signature):
             **{f"ar{name}": Out(width) for name, width in address.items()}, "arready": In(1),
             "rid": In(id_width), "rdata": In(data_width), "rresp": In(2), "rlast": In(1), "rvalid": In(1), "rready": Out(1),
         })  # fmt: skip
+
+
+class AxiStream(Signature):
+    """AXI4-Stream (IHI 0051) of frames, seen from the transmitter.
+
+    ``tkeep`` is contiguous from lane 0 and full on every beat but the one with ``tlast``; byte 0 is in bits 7:0.
+
+    Parameters
+    ----------
+    data_width : int
+        Bits, a multiple of 8.
+    user_width : int
+        Bits of ``tuser``; with 0 there is none.
+
+    Raises
+    ------
+    ValueError
+        If ``data_width`` is no multiple of 8, or ``user_width`` below 0.
+    """
+
+    def __init__(self, data_width, user_width=0):
+        if data_width <= 0 or data_width % 8:
+            raise ValueError(f"A stream's width is a multiple of 8 bits, not {data_width}")
+        if user_width < 0:
+            raise ValueError(f"tuser cannot have {user_width} bits")
+        self.data_width, self.user_width = data_width, user_width
+        super().__init__({
+            "tdata": Out(data_width),
+            "tkeep": Out(data_width // 8),
+            **({"tuser": Out(user_width)} if user_width else {}),
+            "tlast": Out(1),
+            "tvalid": Out(1),
+            "tready": In(1),
+        })
 
 
 def flat_ports(component):

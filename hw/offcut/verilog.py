@@ -13,7 +13,7 @@ from offcut.axi import flat_ports
 from offcut.config import FEATURES, Config
 from offcut.ip.layouts import REQUESTS, check
 
-__all__ = ["CORE", "TOP", "Port", "convert", "generate", "ports", "switches"]
+__all__ = ["CORE", "TOP", "Port", "convert", "generate", "ports", "switches", "tidy"]
 
 TOP = "offcut_tx"
 """Name of the top module of a transmit engine."""
@@ -118,6 +118,19 @@ def convert(component: wiring.Component, *, name: str, header: Sequence[str] = (
     body = text.split("*/\n", 1)[1].strip()
     order = ["clk", "rst", *flat]
     body = re.sub(rf"^module {name}\((.*?)\);", lambda match: _port_list(name, match[1], order), body, count=1, flags=re.S)
+    return tidy(body, header)
+
+
+def tidy(body: str, header: Sequence[str] = ()) -> str:
+    """What Amaranth wrote, shorter and behind a comment: memories' power-up values as loops, signals without bits gone.
+
+    Parameters
+    ----------
+    body : str
+        Modules, without a comment before the first.
+    header : sequence of str
+        Lines of the comment on top.
+    """
     body = _NO_BITS.sub("", _POWER_UP.sub(_power_up_loop, body))
     lines = [*(f"// {line}".rstrip() for line in header), ""] if header else []
     lines += ["/* verilator lint_save */"]

@@ -6,7 +6,7 @@ from collections import Counter
 
 from .tools import run
 
-__all__ = ["COUNTED", "RECIPE", "measure_blocks", "measure_whole"]
+__all__ = ["COUNTED", "RECIPE", "count", "measure_blocks", "measure_whole"]
 
 RECIPE = "synth_xilinx -family xc7 -abc9 -nodsp -noiopad -noclkbuf -top top"
 
@@ -44,7 +44,7 @@ def measure_whole(rtlil, folder):
     run("yosys", ["-q", "-p", f"read_rtlil design.il; {RECIPE} -flatten; tee -q -o stat.json stat -json"], folder)
     (module,) = json.loads((folder / "stat.json").read_text())["modules"].values()
     types = Counter(module["num_cells_by_type"])
-    return {"counts": _count(types), "cells": dict(sorted(types.items()))}
+    return {"counts": count(types), "cells": dict(sorted(types.items()))}
 
 
 def measure_blocks(rtlil, folder):
@@ -63,9 +63,9 @@ def measure_blocks(rtlil, folder):
     counts = {}
     for number, module in enumerate(modules):
         stats = json.loads((folder / f"stat_{number}.json").read_text())["modules"]
-        counts[re.sub(r"^top\.?", "", module)] = _count(Counter(stats[f"\\{module}"]["num_cells_by_type"]))
+        counts[re.sub(r"^top\.?", "", module)] = count(Counter(stats[f"\\{module}"]["num_cells_by_type"]))
     return dict(sorted(counts.items()))
 
 
-def _count(types):
+def count(types):
     return {unit: sum(types[cell] * cost for cell, cost in costs.items()) for unit, costs in UNITS.items()}

@@ -6,10 +6,11 @@ from offcut_model import DEFAULT_FEATURES, Options, Refused, VirtioNetHdr, segme
 
 from .difference import difference
 
-__all__ = ["Answers", "Scoreboard", "answer"]
+__all__ = ["Answers", "Scoreboard", "answer", "options_of"]
 
 
-def _options(case, **engine):
+def options_of(case, **engine):
+    """The model's options for a case, those of the ``engine`` given by their names."""
     first, middle, last = case.tcp_clear
     return Options(
         auto=case.auto,
@@ -33,7 +34,7 @@ def answer(case, mtu_max=9216, **engine):
     ``engine`` are further :class:`offcut_model.Options`: ``features``, ``ufo_order``, ``frag_seed``, ``frag_number``.
     """
     try:
-        return segment(case.frame, VirtioNetHdr.parse(case.vnet_hdr), options=_options(case, mtu_max=mtu_max, **engine)), None
+        return segment(case.frame, VirtioNetHdr.parse(case.vnet_hdr), options=options_of(case, mtu_max=mtu_max, **engine)), None
     except Refused as refused:
         return list(refused.segments), refused.reason
 
@@ -53,7 +54,7 @@ class Answers:
 
     def __call__(self, case):
         engine = {**self._engine, "frag_number": self._number}
-        self._number += takes_identification(case.frame, VirtioNetHdr.parse(case.vnet_hdr), _options(case, **engine))
+        self._number += takes_identification(case.frame, VirtioNetHdr.parse(case.vnet_hdr), options_of(case, **engine))
         return answer(case, **engine)
 
 

@@ -12,8 +12,8 @@ __all__ = ["joiner_bench"]
 def joiner_bench(joiner, *, latency, invariants=True):
     """A frame once shown goes on, in every clock, to its end; its keep is contiguous, and full but in the last beat; no row is lost.
 
-    Assumed: entries come by the stream's rules. What they say, what header RAM, buffer and patcher hold, and when the sink stalls, is
-    arbitrary.
+    Assumed: entries come by the stream's rules. What they say, what header RAM, buffer and patcher hold, when the patcher makes a unit wait,
+    and when the sink stalls, is arbitrary.
 
     What keep is, is claimed where rows enter the output queue; that they leave it as they came is the queue's own proof.
 
@@ -30,8 +30,9 @@ def joiner_bench(joiner, *, latency, invariants=True):
     bench.assume_stream_rules(joiner.entries)
 
     # Whether the last row chosen, the last row queued and the last beat taken leave a frame unfinished.
-    row, row_last = joiner.header_take, joiner.header_take & joiner.entries.ready
     chosen, queued, shown = Signal(), Signal(), Signal()
+    row = joiner.entries.valid & ~joiner.entries.p.void & queue.room & (joiner.ready | ~bench.dut["first"])
+    row_last = row & joiner.entries.ready
     with m.If(row):
         m.d.sync += chosen.eq(~row_last)
     with m.If(queue.i.valid):
@@ -46,6 +47,7 @@ def joiner_bench(joiner, *, latency, invariants=True):
     bench.claim(~queue.i.valid | beat.last | beat.keep.all(), "keep is full in every beat but the last")
 
     # An entry stays until its last row is chosen, and rows reach the queue `latency` clocks after they are chosen.
+    bench.invariant(chosen == ~bench.dut["first"], "the joiner knows whether it is within a frame")
     bench.invariant(~chosen | (joiner.entries.valid & ~joiner.entries.p.void), "an entry stays until its last row")
     bench.invariant(queue.i.valid == bench.past(row, latency), "rows are queued as they were chosen")
     bench.invariant(~queue.i.valid | (beat.last == bench.past(row_last, latency)), "and end where they did")

@@ -10,7 +10,7 @@ import pytest
 from offcut_model import Options, Refused, VirtioNetHdr, segment
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("boards/**/*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 

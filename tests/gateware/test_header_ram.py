@@ -1,7 +1,6 @@
 """The header RAM: written word by word, read in rows."""
 
 import pytest
-from amaranth.lib import data
 from support import geometry, plain, sender, simulate
 
 from offcut.tx.header_ram import HeaderRam
@@ -56,34 +55,5 @@ def test_a_row_stays_until_the_next_is_taken_and_a_word_can_be_written_anew(dice
             await ctx.tick().repeat(dice.randint(1, 4))
             assert ctx.get(dut.data) == value | value << WORD_BITS
             assert plain(ctx.get(dut.fields)) == [value] * 4
-
-    simulate(dut, bench)
-
-
-def random_record(dice, layout):
-    """A value for every field of a record."""
-    return {name: dice.getrandbits(data.Field(field.shape, 0).width) for name, field in layout}
-
-
-def test_each_slot_gives_back_its_record_at_once(dice):
-    """Also the one that was written last, while another slot is being written."""
-    g = geometry(64)
-    dut = HeaderRam(g)
-
-    async def bench(ctx):
-        kept = {}
-        for _ in range(40):
-            slot = dice.randrange(g.slots)
-            kept[slot] = random_record(dice, g.record)
-            ctx.set(dut.record_slot, slot)
-            ctx.set(dut.record_in, kept[slot])
-            ctx.set(dut.record_write, 1)
-            await ctx.tick()
-            ctx.set(dut.record_write, 0)
-            ctx.set(dut.record_in, random_record(dice, g.record))
-            await ctx.tick()
-            for asked in kept:
-                ctx.set(dut.slot, asked)
-                assert plain(ctx.get(dut.record)) == kept[asked]
 
     simulate(dut, bench)

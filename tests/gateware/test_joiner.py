@@ -5,11 +5,10 @@ from amaranth.hdl import Signal
 from support import geometry, plain, pulse, sender, simulate
 
 from offcut.config import FEATURES
-from offcut.tx.header_patcher import EARLY, LATE
 from offcut.tx.joiner import Joiner
 from offcut.tx.layouts import Field
+from offcut.tx.patcher import lookup_clock
 
-EARLY_AFTER, LATE_AFTER = 2, 4  # clocks from `begin` to the patcher's answers, and to the CRC
 PAYLOAD_AFTER = 2  # from `payload_take` to the buffer's
 WIDTHS = [32, 64, 512]
 ALL = frozenset(FEATURES)
@@ -39,8 +38,8 @@ class Unit:
             self.ip_at = at if self.csum_at is None or abs(at - self.csum_at) >= field else None
         # A sum is made where the bytes stand: one that begins at an odd place comes the other way round, but where a header is patched.
         self.csum_swap = dice.getrandbits(1)
-        self.early = {field.name.lower(): dice.getrandbits(16) for field in EARLY if field in g.fields}
-        self.late = {field.name.lower(): dice.getrandbits(16) for field in LATE if field in (*g.fields, Field.IP_CSUM, Field.CSUM)}
+        self.values = [dice.getrandbits(16) for _ in g.fields]
+        self.csum = dice.getrandbits(16)
         self.crc = dice.getrandbits(32)
         self.user = dice.getrandbits(g.config.user_width) if g.config.user_width else 0
         self.entry = {
@@ -61,6 +60,7 @@ class Unit:
             "ip": int(self.ip_at is not None),
             "ip_low": dice.getrandbits(8) | 1 if self.ip_at is None else self.ip_at + 1,
         }
+        self.entry |= {"ufo": int(cut and dice.getrandbits(1))} if g.ufo else {}
         self.entry |= {"side": side} if g.first_last else {}
         self.entry |= {"crc": crc} if g.sctp else {}
         self.entry |= {"user": self.user} if g.config.user_width else {}
@@ -75,26 +75,27 @@ class Unit:
         """The frame that must leave."""
         out = bytearray(header[: self.header_len] + self.payload)
         if self.entry["cut"]:
-            values = self.early | self.late
             for halfword, tag in enumerate(tags[: self.header_len // 2]):
-                if tag:
-                    out[2 * halfword : 2 * halfword + 2] = values[self.g.fields[tag].name.lower()].to_bytes(2, "big")
+                # (A fragment's field may be where a frame turns out to be none: then what stands there stays.)
+                if tag and (self.entry.get("ufo") or self.g.fields[tag] != Field.FRAGMENT):
+                    out[2 * halfword : 2 * halfword + 2] = self.values[tag].to_bytes(2, "big")
         if self.ip_at is not None:
-            out[self.ip_at : self.ip_at + 2] = self.late["ip_csum"].to_bytes(2, "big")
+            out[self.ip_at : self.ip_at + 2] = self.values[self.g.tag(Field.IP_CSUM)].to_bytes(2, "big")
         if self.csum_at is not None and self.entry.get("crc"):
             out[self.csum_at : self.csum_at + 4] = self.crc.to_bytes(4, "little")
         elif self.csum_at is not None:
             # In memory order the swapped sum of an odd place is what it would have been from an even one.
             swapped = (self.csum_at + (self.csum_swap and not self.entry["cut"])) % 2
-            out[self.csum_at : self.csum_at + 2] = self.late["csum"].to_bytes(2, "little" if swapped else "big")
+            out[self.csum_at : self.csum_at + 2] = self.csum.to_bytes(2, "little" if swapped else "big")
         return bytes(out)
 
 
 class Neighbours:
     """The header RAM, the buffers and the patcher, clock by clock."""
 
-    def __init__(self, dut, g, dice, units):
-        self.dut, self.dice, self.units, self.sides = dut, dice, units, len(g.side_banks) * g.first_last
+    def __init__(self, dut, g, dice, units, waits):
+        self.waits = waits
+        self.dut, self.g, self.dice, self.units, self.sides = dut, g, dice, units, len(g.side_banks) * g.first_last
         self.headers = [dice.randbytes(g.header_bytes) for _ in range(g.slots)]
         self.tags = [[dice.choice([0, dice.randrange(len(g.fields))]) for _ in range(g.header_bytes // 2)] for _ in range(g.slots)]
         size, halfwords = g.bus_bytes, g.width // 16
@@ -123,6 +124,8 @@ class Neighbours:
         """Every answer comes as many clocks after its question as the blocks promise."""
         dut, later = self.dut, {}
         begun = iter([unit for unit in self.units if not unit.entry["void"]])
+        looked_up = None  # the unit whose fields are
+        lookup = lookup_clock(self.g)
         clock = 0
         while not done:
             questions = (dut.begin, dut.header_take, dut.header_slot, dut.header_row, dut.payload_take, dut.side_take, dut.released)
@@ -140,18 +143,22 @@ class Neighbours:
             later.setdefault(clock + PAYLOAD_AFTER - 1, []).append({"payload": [word.get(bank, 0) for bank in range(len(dut.payload))]})
             if begin:
                 unit = next(begun)
-                later.setdefault(clock + EARLY_AFTER - 1, []).append({"early": unit.early})
-                later.setdefault(clock + LATE_AFTER - 1, []).append({"late": unit.late, "crc": unit.crc})
+                later.setdefault(clock + lookup - 1, []).append({"unit": unit})
+                later.setdefault(clock + lookup, []).append({"csum": unit.csum, "crc": unit.crc})
             for values in later.pop(clock, []):
+                looked_up = values.pop("unit", looked_up)
                 for name, value in values.items():
                     ctx.set(getattr(dut, name), value)
+            if looked_up is not None:
+                ctx.set(dut.values, [looked_up.values[tag % len(looked_up.values)] for tag in plain(ctx.get(dut.tags))])
+            ctx.set(dut.ready, self.dice.random() >= self.waits)
         assert not self.buffer and not self.beside
 
 
 def run(g, dice, units, *, pauses=0.0, stalls=0.0):
-    """The beats that leave, the clocks of each, and the neighbours."""
+    """The beats that leave, the clocks of each, and the neighbours. The patcher lets a unit wait as often as the source pauses."""
     dut = Joiner(g)
-    neighbours, beats, clocks, done = Neighbours(dut, g, dice, units), [], [], []
+    neighbours, beats, clocks, done = Neighbours(dut, g, dice, units, pauses), [], [], []
     frames = len(neighbours.expected())
 
     async def sink(ctx):
@@ -297,20 +304,22 @@ def test_after_a_reset_in_mid_frame_nothing_of_it_is_left(dice):
 
     async def bench(ctx):
         await ctx.tick().repeat(4)
+        ctx.set(dut.ready, 1)
         ctx.set(dut.entries.payload, old.entry)
         ctx.set(dut.entries.valid, 1)
-        await ctx.tick().repeat(12)
+        await ctx.tick().repeat(15)
         assert ctx.get(dut.o.valid)
         ctx.set(dut.entries.valid, 0)
         await pulse(ctx, reset)
         ctx.set(dut.entries.payload, new.entry)
         ctx.set(dut.entries.valid, 1)
-        await ctx.tick().until(dut.payload_take)
+        await ctx.tick().until(dut.entries.ready)
         ctx.set(dut.entries.valid, 0)
+        await ctx.tick().until(dut.payload_take)
         await ctx.tick().repeat(PAYLOAD_AFTER - 1)
         ctx.set(dut.payload, [new.words()[0]] + [0] * (len(dut.payload) - 1))
         ctx.set(dut.o.ready, 1)
-        for _ in range(16):
+        for _ in range(20):
             _, _, valid, payload = await ctx.tick().sample(dut.o.valid, dut.o.payload)
             if valid:
                 beats.append(plain(payload))

@@ -118,6 +118,11 @@ REQUESTS = {
 BASES = {1: Base.TCP4, 3: Base.UFO, 4: Base.TCP6, 5: Base.USO}
 
 
+def place(told):
+    """A place that no header reaches becomes one that no walk comes to."""
+    return told if told < 512 else told % 512 | 1
+
+
 def test_requests_are_decoded_one_a_clock():
     """hdr_len and frame_len are noise here."""
     asked = [(tuser(**{"hdr_len": 77, "frame_len": 0x98765} | fields), {}) for fields, *_ in REQUESTS.values()]
@@ -135,8 +140,8 @@ def test_requests_are_decoded_one_a_clock():
             "tunnel": int(told["gso_type"] & 0x60 != 0),
             "outer_ipv6": int(told["gso_type"] & 0x40 != 0),
             "tunnel_csum": int(told["gso_type"] & 0x60 != 0 and told["flags"] & 8 != 0),
-            "outer_th": told["outer_th"],
-            "inner_nh": told["inner_nh"],
+            "outer_th": place(told["outer_th"]),
+            "inner_nh": place(told["inner_nh"]),
             "sctp": int(kind == Kind.CHECKSUM and told["csum_offset"] == 8),
             "insert": int("tci" in told),
             "tci": told.get("tci", 0),

@@ -19,7 +19,7 @@ from pathlib import Path
 from offcut import verilog
 from offcut.config import Config
 
-__all__ = ["FRAG_SEED", "HARNESS", "LIVE", "BuildError", "cache_directory", "engine_verilog", "lint", "shared_library"]
+__all__ = ["FRAG_SEED", "HARNESS", "LIVE", "BuildError", "cache_directory", "engine_verilog", "kept", "lint", "shared_library"]
 
 PACKAGE = Path(verilog.__file__).parent
 HARNESS = Path(__file__).with_name("harness.cpp")
@@ -74,7 +74,13 @@ def cache_directory() -> Path:
 
 
 def shared_library(
-    text: str, *, directory: str | Path | None = None, trace: bool = False, harness: Path = HARNESS, training: Path | None = None
+    text: str,
+    *,
+    directory: str | Path | None = None,
+    trace: bool = False,
+    harness: Path = HARNESS,
+    training: Path | None = None,
+    top: str = verilog.TOP,
 ) -> Path:
     """The shared library of an engine and its harness, built unless it is there already.
 
@@ -84,7 +90,7 @@ def shared_library(
     Parameters
     ----------
     text : str
-        Verilog, with the top module ``offcut_tx``.
+        Verilog, with the module ``top``.
     directory : path, optional
         Where to keep it; :func:`cache_directory` unless given.
     trace : bool
@@ -94,6 +100,8 @@ def shared_library(
     training : pathlib.Path, optional
         A Python program that runs the library which is its argument. All is then compiled again by what that run showed, if the compiler is GCC:
         it takes three times as long, and makes a library that is a fifth faster.
+    top : str
+        The top module's name, also the library's.
 
     Returns
     -------
@@ -106,9 +114,9 @@ def shared_library(
     """
     directory = Path(directory or cache_directory())
     verilator, compiler = _verilator(), _Compiler()
-    ports = verilog.ports(text)
-    source = {"dut.v": _random_power_up(text), "bench.v": _registered_inputs(ports), "ports.h": _ports_header(ports)}
-    narrow = NARROW if ports["s_axis_tkeep"].width <= NARROW_LANES else []
+    ports = verilog.ports(text, top)
+    source = {"dut.v": _random_power_up(text), "bench.v": _registered_inputs(ports, top), "ports.h": _ports_header(ports)}
+    narrow = NARROW if ports["m_axis_tkeep"].width <= NARROW_LANES else []
     stages = [WATCHING, WATCHED] if training and compiler.is_gcc else [[]]
     tools = [verilator.version, compiler.version, f"trace={trace}", *COMPILER_OPTIONS, *LINK_OPTIONS]
 
@@ -135,10 +143,10 @@ def shared_library(
                 if training and options == WATCHING:
                     _run("The training run", [sys.executable, str(training), str(target)])
 
-    runtime = _kept(directory, "runtime", tools, "", build_runtime)
+    runtime = kept(directory, "runtime", tools, "", build_runtime)
     ingredients = [*tools, *VERILATOR_OPTIONS, *narrow, *itertools.chain(*stages), harness.read_text(), *source.values()]
     ingredients += [training.read_text()] if training else []
-    return _kept(directory, verilog.TOP, ingredients, ".so", build_library)
+    return kept(directory, top, ingredients, ".so", build_library)
 
 
 def engine_verilog(config: Config, *, directory: str | Path | None = None) -> str:
@@ -148,7 +156,7 @@ def engine_verilog(config: Config, *, directory: str | Path | None = None) -> st
     """
     sources = sorted(PACKAGE.rglob("*.py"))
     ingredients = [verilog.switches(config), importlib.metadata.version("amaranth"), sys.version, *(path.read_text() for path in sources)]
-    path = _kept(Path(directory or cache_directory()), verilog.TOP, ingredients, ".v", lambda new: new.write_text(verilog.generate(config)))
+    path = kept(Path(directory or cache_directory()), verilog.TOP, ingredients, ".v", lambda new: new.write_text(verilog.generate(config)))
     return path.read_text()
 
 
@@ -161,8 +169,8 @@ def lint(text: str, top: str = verilog.TOP) -> str:
     return run.stderr.replace(scratch + os.sep, "") if run.returncode else ""
 
 
-def _kept(directory: Path, kind: str, ingredients: Iterable[str], suffix: str, build: Callable[[Path], object]) -> Path:
-    """The path ``directory/kind-hash``, which ``build`` makes if it is not there."""
+def kept(directory: Path, kind: str, ingredients: Iterable[str], suffix: str, build: Callable[[Path], object]) -> Path:
+    """The path ``directory/kind-hash``, which ``build`` makes, a file or a folder, if it is not there."""
     digest = hashlib.sha256("\0".join(ingredients).encode()).hexdigest()[:24]
     path = directory / f"{kind}-{digest}{suffix}"
     if path.exists():
@@ -250,7 +258,7 @@ def _random_power_up(text: str) -> str:
     return re.sub(r"^(  reg [^=;\n]*?) *= [^;\n]+;$", r"\1 ;", text, flags=re.M)
 
 
-def _registered_inputs(ports: Mapping[str, verilog.Port]) -> str:
+def _registered_inputs(ports: Mapping[str, verilog.Port], top: str) -> str:
     """A module ``bench`` with the engine's ports, a flip-flop in front of every input but the clock: no logic then hangs on a pin, and a clock
     is evaluated once."""
     lines = []
@@ -262,16 +270,16 @@ def _registered_inputs(ports: Mapping[str, verilog.Port]) -> str:
     pins = ", ".join(
         f".{port.name}({port.name}{'_q' if port.direction == 'input' and port.name != 'clk' else ''})" for port in ports.values()
     )
-    return "\n".join([f"module bench({', '.join(ports)});", *lines, f"  {verilog.TOP} {verilog.TOP} ({pins});", "endmodule", ""])
+    return "\n".join([f"module bench({', '.join(ports)});", *lines, f"  {top} {top} ({pins});", "endmodule", ""])
 
 
 def _ports_header(ports: Mapping[str, verilog.Port]) -> str:
-    """What harness.cpp must know of a module's ports."""
-    tuser_bits = ports["s_axis_tuser"].width
+    """What the C++ around it must know of a module's ports."""
+    tuser_bits = ports["s_axis_tuser"].width if "s_axis_tuser" in ports else 32
     words = -(-tuser_bits // 32)
     sampled = [port for port in ports.values() if port.name.startswith("cfg_") and port.name != FRAG_SEED]
     numbers = {
-        "LANES": ports["s_axis_tkeep"].width,
+        "LANES": ports["m_axis_tkeep"].width,
         "TUSER_WORDS": words,
         "TUSER_TOP": f"{(1 << tuser_bits - 32 * (words - 1)) - 1:#x}u",
         "USER_BITS": ports["m_axis_tuser"].width if "m_axis_tuser" in ports else 0,

@@ -18,13 +18,13 @@ from amaranth.lib.wiring import In, Out
 from .aligner import Aligner
 from .crc32c import Crc32c
 from .gate import Gate
-from .header_patcher import HeaderPatcher
 from .header_ram import HeaderRam
 from .identification import Identification
 from .ingress import Ingress
 from .joiner import Joiner
 from .layouts import Drop, Geometry
 from .parser import UNDER_WAY, HeaderParser
+from .patcher import HeaderPatcher, lookup_clock, sum_clock
 from .payload_buffer import PayloadBuffer
 from .payload_sum import PayloadSum
 from .queue import Queue
@@ -37,11 +37,11 @@ __all__ = ["OffcutTx"]
 INGRESS_DEPTH = 6
 """Requests that can be under way when the request queue's room goes."""
 
-SLICER_DEPTH = 14
+SLICER_DEPTH = 16
 """Entries likewise, and so many fewer that the sums of those in the joiner fit as well."""
 
-SUM_LATENCY_HIDDEN = 6
-"""Clocks from a unit's last word to the one in which the patcher wants its sum: it must be there by then."""
+ENTRY_LATENCY = 3
+"""Clocks from a unit's last word to the first in which the joiner can begin with it."""
 
 RUN_FIELDS = ("first", "last", "last_row", "last_lane")
 """Of an entry: what differs among the fragments of a run."""
@@ -95,12 +95,12 @@ class OffcutTx(wiring.Component):
         m.submodules.aligner = aligner = Aligner(g)
         m.submodules.gate = gate = Gate(g)
         m.submodules.payload_sum = payload_sum = PayloadSum(g)
-        assert payload_sum.latency <= SUM_LATENCY_HIDDEN, "an entry would reach the patcher before its sum"
         m.submodules.payload_buffer = buffer = PayloadBuffer(g, g.buffer_banks)
         if g.first_last:
             m.submodules.side_buffer = side_buffer = PayloadBuffer(g, g.side_banks)
         m.submodules.segments = segments = Queue(run_layout(g, rest) if g.runs else g.entry, depth=g.queue_depth, margin=SLICER_DEPTH)
         m.submodules.patcher = patcher = HeaderPatcher(g)
+        assert payload_sum.latency <= ENTRY_LATENCY + sum_clock(g), "an entry would reach the patcher before its sum"
         m.submodules.joiner = joiner = Joiner(g)
 
         # --- Frames in: rows into the store, requests to the parser.
@@ -130,9 +130,9 @@ class OffcutTx(wiring.Component):
             plans.i.valid.eq(parser.plan.valid),
             plans.i.payload.eq(parser.plan.payload),
             header_ram.into.eq(parser.header_slot),
-            header_ram.record_write.eq(parser.plan.valid & parser.plan.payload.cut),
-            header_ram.record_slot.eq(parser.plan.payload.slot),
-            header_ram.record_in.eq(parser.record),
+            patcher.record.valid.eq(parser.plan.valid & parser.plan.payload.cut),
+            patcher.record.payload.slot.eq(parser.plan.payload.slot),
+            patcher.record.payload.record.eq(parser.record),
         ]
 
         if g.ufo:
@@ -189,7 +189,7 @@ class OffcutTx(wiring.Component):
             with m.If(patcher.take_crc):
                 m.d.sync += joiner.crc.eq(crc.crc)
             # A CRC takes longer than a sum, and every entry as long as the slowest.
-            for clock in range(max(0, crc.latency - SUM_LATENCY_HIDDEN)):
+            for clock in range(max(0, crc.latency - ENTRY_LATENCY - lookup_clock(g))):
                 valid_later, later = Signal(name=f"entry_valid_{clock}"), Signal.like(entry, name=f"entry_{clock}")
                 m.d.sync += [valid_later.eq(entry_valid), later.eq(entry)]
                 entry_valid, entry = valid_later, later
@@ -232,11 +232,12 @@ class OffcutTx(wiring.Component):
             joiner.payload.eq(Cat(buffer.data, side_buffer.data) if g.first_last else buffer.data),
             patcher.begin.eq(joiner.begin),
             patcher.entry.eq(entries.payload),
-            patcher.record.eq(header_ram.record),
             patcher.sum.eq(payload_sum.sum),
             payload_sum.pop.eq(patcher.take_sum),
-            joiner.early.eq(patcher.early),
-            joiner.late.eq(patcher.late),
+            joiner.ready.eq(patcher.ready),
+            patcher.tags.eq(joiner.tags),
+            joiner.values.eq(patcher.values),
+            joiner.csum.eq(patcher.csum),
             self.m_axis_tvalid.eq(joiner.o.valid),
             self.m_axis_tdata.eq(joiner.o.payload.data),
             self.m_axis_tkeep.eq(joiner.o.payload.keep),

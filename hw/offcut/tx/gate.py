@@ -131,6 +131,7 @@ class Gate(wiring.Component):
             entry.ip_sum.eq(plan.ip_sum),
         ]
         if g.ufo:
+            m.d.sync += entry.ufo.eq(ufo)
             row, lane = (last_row, last_lane) if g.runs else (first_row, first_lane)
             with m.If(word.closing):
                 m.d.sync += [

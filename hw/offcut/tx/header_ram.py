@@ -13,8 +13,6 @@ __all__ = ["HeaderRam"]
 class HeaderRam(wiring.Component):
     """Written four bytes at a time, read a row at a time; with each halfword the tag of the field that stands there.
 
-    Beside each header its record, which the patcher reads.
-
     Members
     -------
     i : In(stream.Signature(header_write_layout(geometry), always_ready=True))
@@ -24,10 +22,6 @@ class HeaderRam(wiring.Component):
     slot, row : In
     data, fields : Out
         One clock after ``take``.
-    record_write : In(1)
-    record_slot, record_in : In
-    record : Out(geometry.record)
-        Of the header in ``slot``, in the same clock.
     """
 
     def __init__(self, geometry):
@@ -40,10 +34,6 @@ class HeaderRam(wiring.Component):
             "row": In(range(geometry.slot_rows)),
             "data": Out(geometry.width),
             "fields": Out(data.ArrayLayout(geometry.field_bits, geometry.width // 16)),
-            "record_write": In(1),
-            "record_slot": In(range(geometry.slots)),
-            "record_in": In(geometry.record),
-            "record": Out(geometry.record),
         })
 
     def elaborate(self, platform):
@@ -76,15 +66,5 @@ class HeaderRam(wiring.Component):
         m.d.comb += [
             self.data.eq(Cat(read.data for read in reads)),
             self.fields.eq(Cat(read.fields for read in reads)),
-        ]
-
-        m.submodules.records = records = memory.Memory(shape=g.record, depth=g.slots, init=[])
-        write, read = records.write_port(), records.read_port(domain="comb")
-        m.d.comb += [
-            write.en.eq(self.record_write),
-            write.addr.eq(self.record_slot),
-            write.data.eq(self.record_in),
-            read.addr.eq(self.slot),
-            self.record.eq(read.data),
         ]
         return m

@@ -48,7 +48,7 @@ class Identification(wiring.Component):
         If ``rounds_a_clock`` is none of these.
     """
 
-    def __init__(self, rounds_a_clock=4):
+    def __init__(self, rounds_a_clock=2):
         if rounds_a_clock not in {2, 4, 8, 16}:
             raise ValueError(f"A clock can take 2, 4, 8 or 16 rounds of the cipher, not {rounds_a_clock}")
         self._rounds = rounds_a_clock

@@ -72,13 +72,12 @@ class Field(enum.IntEnum):
     """The upper half."""
     FLAGS = 5
     IP_CSUM = 6
-    CSUM = 7
-    FRAGMENT = 8
-    INNER_LENGTH = 9
-    INNER_IDENTIFICATION = 10
-    INNER_IP_CSUM = 11
-    TUNNEL_LENGTH = 12
-    TUNNEL_CSUM = 13
+    FRAGMENT = 7
+    INNER_LENGTH = 8
+    INNER_IDENTIFICATION = 9
+    INNER_IP_CSUM = 10
+    TUNNEL_LENGTH = 11
+    TUNNEL_CSUM = 12
 
 
 def banks(rows):
@@ -107,6 +106,8 @@ class Geometry:
         As many bus words do not fit the buffer any more, so that a datagram whose fragments must all wait is given up.
     slots, slot_rows : int
         Headers that the header RAM holds, and bus words for each.
+    serial : bool
+        A header's fields are worked out one by one: there is time for that.
     fields : list of Field
         Those that some frame can have; their place in it is their tag.
     """
@@ -136,6 +137,7 @@ class Geometry:
         self.udp_tunnel = has("tx-udp_tnl-segmentation")
         self.udp_tunnel_csum = self.udp_tunnel and has("tx-udp_tnl-csum-segmentation")
         self.tunnel = self.segments and (self.gre or self.ipxip4 or self.ipxip6 or self.udp_tunnel)
+        self.serial = self.segments and self.width <= 64
         self.segments_ipv6 = self.tcp6 or self.uso or self.ufo or self.tunnel  # behind an outermost IPv6 header
         self.tunnel_csum = self.segments and (self.gre_csum or self.udp_tunnel_csum)
         self.vlan = has("tx-vlan-offload")
@@ -151,8 +153,7 @@ class Geometry:
             Field.LOW: self.tcp or self.uso,
             Field.HIGH: self.tcp,
             Field.FLAGS: self.tcp,
-            Field.IP_CSUM: self.segments,
-            Field.CSUM: self.tcp or self.uso,
+            Field.IP_CSUM: self.segments or self.checksums,
             Field.FRAGMENT: self.ufo,
             Field.INNER_LENGTH: self.tunnel,
             Field.INNER_IDENTIFICATION: self.tunnel,
@@ -228,7 +229,7 @@ class Geometry:
                 }),
             }
             | ({"id_mode": 2} if self.segments else {})
-            | ({"tunnel": 1, "outer_ipv6": 1, "tunnel_csum": 1, "outer_th": 16, "inner_nh": 16} if self.udp_tunnel else {})
+            | ({"tunnel": 1, "outer_ipv6": 1, "tunnel_csum": 1, "outer_th": header, "inner_nh": header} if self.udp_tunnel else {})
             | ({"sctp": 1} if self.sctp else {})
             | flags
             | vlan
@@ -262,8 +263,8 @@ class Geometry:
                 "sum_first": position,
                 "sum_last": position,
                 "base": 17,  # what the sum starts with
-                "csum": 1,
-                "csum_low": position,  # of the checksum field's second byte
+                "csum": 1,  # of a frame that is cut too: the same in every unit that has a transport header
+                "csum_low": position,  # of the checksum field's second byte, as it leaves
                 "csum_swap": 1,
                 "ip": 1,  # whether an IPv4 header checksum is filled in a frame that is not cut
                 "ip_low": header,  # and where: its second byte
@@ -283,14 +284,17 @@ class Geometry:
                 "identification": 16,
                 "ip_sum": 16,
                 "id_mode": 2,
-                "udp": 1,
             }
             | ({"seq": 32, "flags": 16} | flags if self.tcp else {})
+            | ({"udp": 1} if self.uso or self.ufo else {})
+            | ({"ipv6": 1} if self.segments_ipv6 else {})
             | ({"l4_behind": header} if self.uso else {})
-            | ({"ufo": 1, "ipv6": 1} if self.ufo else {})
+            | ({"ufo": 1} if self.ufo else {})
+            | ({"inner": 1, "inner_ipv6": 1} if self.tunnel else {})
             | ({"inner_length_behind": header, "inner_identification": 16, "inner_ip_sum": 16} if self.tunnel else {})
+            | ({"tunnel_udp": 1} if self.udp_tunnel or self.tunnel_csum else {})
             | ({"tunnel_behind": header} if self.udp_tunnel else {})
-            | ({"tunnel_sum": 16, "tunnel_udp": 1, "inner_ipv6": 1} if self.tunnel_csum else {})
+            | ({"tunnel_csum": 1, "tunnel_sum": 16} if self.tunnel_csum else {})
         )
 
         # One unit that leaves.
@@ -315,6 +319,7 @@ class Geometry:
                 "ip_low": header,
                 "ip_sum": 16,
             }
+            | ({"ufo": 1} if self.ufo else {})
             | ({"side": 1} if self.first_last else {})
             | ({"crc": 1} if self.sctp else {})
             | user

@@ -7,7 +7,7 @@ from amaranth.utils import ceil_log2
 
 __all__ = ["ON_THEIR_WAY", "PayloadBuffer"]
 
-ON_THEIR_WAY = 10
+ON_THEIR_WAY = 11
 """Words that can still arrive once ``room`` is gone."""
 
 
@@ -26,7 +26,7 @@ class PayloadBuffer(wiring.Component):
         A word comes; with it, the words since the last commit are kept for good; they, and this one, are forgotten.
     word : In
     room : Out(1)
-        Registered: at least ten more words fit.
+        Registered: at least eleven more words fit.
     take : In(1)
     data : Out
         Two clocks after ``take``, one value a bank: the word that was taken, and 0 from every other one; all 0 if none was taken. To join

@@ -1,10 +1,10 @@
 """Decode what a frame's metadata ask for, and refuse what cannot be."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .layouts import DROP_BITS, Base, Drop, Kind
+from .layouts import DROP_BITS, HEADER_LEN_BITS, Base, Drop, Kind
 
 __all__ = ["RequestDecoder"]
 
@@ -165,8 +165,9 @@ class RequestDecoder(wiring.Component):
             first.frame_len.eq(user.frame_len),
             *(first.on[name].eq(on(feature)) for name, feature in FEATURE_OF_WALK.items()),
         ]
-        mtu, uso_size = Signal(16), Signal(16)
-        m.d.sync += [mtu.eq(Mux(settings.mtu == 0, DEFAULT_MTU, settings.mtu)), uso_size.eq(settings.uso_size)]
+        # (Where no request is asked for and auto is on, it is auto, or nothing counts.)
+        with m.If(settings.auto & (gso_type.as_value() == 0) & ~needs_csum):
+            m.d.sync += [first.size.eq(Mux(settings.mtu == 0, DEFAULT_MTU, settings.mtu)), first.csum_start.eq(settings.uso_size)]
         if g.segments:
             m.d.sync += first.id_mode.eq(Mux(user.keep_id & on("tx-tcp-mangleid-segmentation"), ID_FIXED, settings.id_mode))
         if g.udp_tunnel:
@@ -174,8 +175,11 @@ class RequestDecoder(wiring.Component):
                 first.tunnel.eq(tunnel),
                 first.outer_ipv6.eq(gso_type.tunnel6),
                 first.tunnel_csum.eq(tunnel & user.flags.tunnel_csum),
-                first.outer_th.eq(user.outer_th),
-                first.inner_nh.eq(user.inner_nh),
+                # (Those that no header reaches become odd, which no place in a walk is.)
+                *(
+                    first[name].eq(Cat(user[name][0] | user[name][HEADER_LEN_BITS:].any(), user[name][1:HEADER_LEN_BITS]))
+                    for name in ("outer_th", "inner_nh")
+                ),
             ]
         if g.tcp:
             m.d.sync += [
@@ -221,8 +225,6 @@ class RequestDecoder(wiring.Component):
             request.drop.eq(drop),
             request.walk.eq(walk & (drop == Drop.NONE)),
         ]
-        with m.If(kind == Kind.AUTO):
-            m.d.sync += [request.size.eq(mtu), request.csum_start.eq(uso_size)]
         if g.sctp:
             m.d.sync += request.sctp.eq((kind == Kind.CHECKSUM) & sctp)
         return m

@@ -8,7 +8,7 @@ from .queue import Queue
 
 __all__ = ["RowStore"]
 
-IN_FLIGHT = 7
+IN_FLIGHT = 8
 """Rows kept free: those on their way in when ``room`` goes, and those that the slicer has left and the aligner still reads."""
 
 
@@ -19,7 +19,7 @@ class RowStore(wiring.Component):
     -------
     i : In(stream.Signature(geometry.row, always_ready=True))
     ends : Out(stream.Signature(geometry.row_end))
-        The rows' ends in order, for the slicer: a row that it takes is given back, two clocks later at the earliest.
+        The rows' ends in order, for the slicer: a row that it takes is given back, three clocks later at the earliest.
     room : Out(1)
         Registered: the ring takes three more rows.
     written : Out(range(geometry.store_rows))

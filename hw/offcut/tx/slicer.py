@@ -261,33 +261,50 @@ class Slicer(wiring.Component):
         with m.Else():
             m.d.comb += end_lane.eq(head.lane)
         nothing = ~by_older & head.last & head.empty  # of this row, so the word ends with the row before
-        last_byte = Signal(bits + 1)  # of the word in the window, counted from shift + 1
-        m.d.comb += last_byte.eq(Cat(end_lane, ~by_older | back) - shift - Mux(nothing, end_lane + 1, 0))
         no_word = swallow | closing
-        high = Mux(ends, last_byte, Mux(full, plan.last_lane + 1, size))
-        low = Mux(fresh, plan.header_len[:bits], 0)
-        # A frame may end with a header that fills its last row: then this is no word, and that row is the last.
-        word = ~no_word & ~in_header
-        hollow = fresh & ends & (low == 0) & (high == 0)
         fault = Mux(by_older, Mux(older_hides, 0, older.fault), Mux(hides, 0, head.fault))
+        made = Signal.like(step)  # but for the word's range, which is worked out in the clock that follows
+        valid = Signal()
+        word = Signal()
+        cut_off = Signal()
+        filled = Signal()
+        end = Signal(bits + 1)  # of the frame, in the window
+        empty = Signal()
         m.d.sync += [
-            self.o.valid.eq(go & emit),
-            step.at.eq(at - back),
-            step.same.eq(same),
-            step.shift.eq(shift),
+            valid.eq(go & emit),
+            word.eq(~no_word & ~in_header),
+            cut_off.eq(ends),
+            filled.eq(full),
+            end.eq(Cat(end_lane, ~by_older | back)),
+            empty.eq(nothing),
+            made.at.eq(at - back),
+            made.same.eq(same),
+            made.shift.eq(shift),
+            made.row.eq(row),
+            made.first.eq(fresh),
+            made.last.eq(no_word | (~in_header & (ends | full))),
+            made.segment_first.eq(segment_first),
+            made.segment_second.eq(segment_second),
+            made.payload_last.eq(ends),
+            made.frame_last.eq(no_word | (~in_header & ends & ~ufo)),
+            made.behind.eq(drain & ~closing),
+            made.closing.eq(closing),
+            made.fault.eq(Mux(closing, 0, Mux(drain, Mux(owed, older.fault, head.fault), Mux(~in_header & ends, fault, 0)))),
+            made.plan.eq(plan),
+        ]
+        last_byte = Signal(bits + 1)  # of the word in the window, counted from shift + 1
+        m.d.comb += last_byte.eq(Mux(empty, Cat(C(top, bits), 0), end) - made.shift)
+        high = Mux(cut_off, last_byte, Mux(filled, made.plan.last_lane + 1, size))
+        low = Mux(made.first, made.plan.header_len[:bits], 0)
+        # A frame may end with a header that fills its last row: then this is no word, and that row is the last.
+        hollow = made.first & cut_off & (low == 0) & (high == 0)
+        m.d.sync += [
+            self.o.valid.eq(valid),
+            step.eq(made),
             step.low.eq(Mux(word & ~hollow, low, size)),
             step.high.eq(Mux(word & ~hollow, high, size)),
             step.write.eq(word & ~hollow),
-            step.row.eq(Mux(hollow, header_rows - 1, row)),
-            step.first.eq(fresh),
-            step.last.eq(no_word | (word & (ends | full))),
-            step.segment_first.eq(segment_first),
-            step.segment_second.eq(segment_second),
-            step.payload_last.eq(ends),
-            step.frame_last.eq(no_word | (word & ends & ~ufo)),
-            step.behind.eq(drain & ~closing),
-            step.closing.eq(closing),
-            step.fault.eq(Mux(closing, 0, Mux(drain, Mux(owed, older.fault, head.fault), Mux(word & ends, fault, 0)))),
-            step.plan.eq(plan),
         ]
+        with m.If(hollow):
+            m.d.sync += step.row.eq((made.plan.header_len >> bits) - 1)
         return m

@@ -7,7 +7,7 @@
                 row store
 """
 
-from amaranth import Module, Signal
+from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -19,7 +19,7 @@ from .walker import Walker
 
 __all__ = ["UNDER_WAY", "HeaderParser", "header_write_layout"]
 
-UNDER_WAY = PLANNER_CLOCKS + 3
+UNDER_WAY = PLANNER_CLOCKS + 4
 """Plans that can be between the feed and the planner's end."""
 
 
@@ -27,7 +27,7 @@ class HeaderParser(wiring.Component):
     """A plan for every request, in order.
 
     Throughput: a frame a clock where nothing is to be walked, else a clock for each word of its header and three more. Latency from a
-    header's last word to its plan: 8 clocks. A frame begins when its plan and its header have room.
+    header's last word to its plan: 9 clocks. A frame begins when its plan and its header have room.
 
     Members
     -------
@@ -102,7 +102,11 @@ class HeaderParser(wiring.Component):
 
         # --- Header slots: one is set aside for every frame that may need one.
         free = Signal(range(g.slots + 1), init=g.slots)
-        spared = verdict.valid & ~verdict.bare & ~verdict.o.headed
-        m.d.sync += free.eq(free - feed.begun + spared + self.released)
+        spared = Signal()
+        m.d.sync += spared.eq(verdict.valid & ~verdict.bare & ~verdict.o.headed)
+        with m.Switch(Cat(feed.begun, spared, self.released)):
+            for more, changes in {-1: ("001",), 1: ("010", "100", "111"), 2: ("110",)}.items():
+                with m.Case(*changes):
+                    m.d.sync += free.eq(free + more)
         m.d.comb += [feed.slot_room.eq(free != 0), feed.room.eq(self.room)]
         return m

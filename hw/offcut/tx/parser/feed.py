@@ -43,7 +43,7 @@ class HeaderFeed(wiring.Component):
     begun : Out(1)
         Such a frame begins now.
     decided : In(1)
-        No more is wanted of the frame whose word is in ``o``; that word is taken.
+        No more is wanted of the frame whose word is in ``o``; that word is taken, and one more may come.
     written, at, row : In, Out, In
         The row store's write address, and its read port.
     """
@@ -83,7 +83,9 @@ class HeaderFeed(wiring.Component):
         part = index[:part_bits]
         last_word = row.end.last & (row.end.lane[byte_bits:] == part)
         end = ended | (row.end.last & row.end.empty)
-        stop = self.decided & (word.turn == turn)
+        # (A clock late, so that a word's meaning need not reach so far at once; the walker passes over one more word.)
+        stop = Signal()
+        m.d.sync += stop.eq(self.decided & active & (word.turn == turn))
         go = active & (row_valid | ~frame.walk) & (~self.o.valid | self.o.ready) & ~stop
         done = go & (end | ~frame.walk)
 

@@ -5,25 +5,25 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..headers import TAG_BYTES
-from ..ones import fold
+from ..layouts import HEADER_LEN_BITS
 from .verdict import verdict_layout
 
 __all__ = ["PLANNER_CLOCKS", "Planner"]
 
-PLANNER_CLOCKS = 4
+PLANNER_CLOCKS = 5
 CRC_BYTES_BEHIND = 2
 """A CRC has four bytes: so many behind the two of a checksum."""
 TCP_CSUM_AT, UDP_CSUM_AT, IPV4_CSUM_AT = 16, 6, 10
 
 
 class Planner(wiring.Component):
-    """A chain of short adders, 4 clocks long, a plan a clock.
+    """A chain of short adders, 5 clocks long, a plan a clock.
 
     Members
     -------
     valid, verdict : In
-    ip_sum, inner_ip_sum, l4_sum, tunnel_sum : In(24)
-        The walker's sums, complete a clock after the verdict.
+    ip_sum, inner_ip_sum, l4_sum, tunnel_sum : In(16)
+        The walker's sums, complete four clocks after the verdict.
     plan : Out(stream.Signature(geometry.plan, always_ready=True))
     record : Out(geometry.record)
         Valid with the plan of a frame that is cut.
@@ -36,10 +36,10 @@ class Planner(wiring.Component):
         super().__init__({
             "valid": In(1),
             "verdict": In(verdict_layout(geometry)),
-            "ip_sum": In(24),
-            "inner_ip_sum": In(24),
-            "l4_sum": In(24),
-            "tunnel_sum": In(24),
+            "ip_sum": In(16),
+            "inner_ip_sum": In(16),
+            "l4_sum": In(16),
+            "tunnel_sum": In(16),
             "plan": Out(stream.Signature(geometry.plan, always_ready=True)),
             "record": Out(geometry.record),
             "slot": Out(range(geometry.slots)),
@@ -73,7 +73,6 @@ class Planner(wiring.Component):
         tcp, auto = facts.tcp, verdict.auto
         added = Mux(verdict.added, TAG_BYTES, 0)
         plan, record = plans[0], records[0]
-        ufo_csum_low = verdict.header_out + UDP_CSUM_AT + 1
         m.d.sync += [
             plan.drop.eq(verdict.drop),
             plan.swallow.eq(verdict.drop != 0),
@@ -82,7 +81,7 @@ class Planner(wiring.Component):
             plan.slot.eq(self.slot),
             plan.auto.eq(auto),
             plan.header_len.eq(verdict.header_out),
-            plan.moved.eq(verdict.header_out != verdict.header_end),
+            plan.moved.eq(verdict.moved),
             plan.limit.eq(verdict.limit),
             plan.end.eq(Mux(auto, facts.end - 1, request.csum_low) + added + Mux(verdict.crc, CRC_BYTES_BEHIND, 0)),
             plan.sum_first.eq(Mux(auto, facts.l4, request.csum_start) + added),
@@ -91,10 +90,11 @@ class Planner(wiring.Component):
             plan.ip.eq(verdict.ip),
             plan.ip_low.eq(facts.l3 + IPV4_CSUM_AT + 1 + added),
         ]
+        csum_at = Mux(tcp, TCP_CSUM_AT + 1, UDP_CSUM_AT + 1)
         with m.If(verdict.cut):
-            m.d.sync += plan.csum_low.eq(ufo_csum_low)
+            m.d.sync += plan.csum_low.eq(Mux(verdict.ufo, verdict.header_out, facts.behind + 1) + csum_at)
         with m.Elif(auto):
-            m.d.sync += plan.csum_low.eq(facts.l4 + Mux(tcp, TCP_CSUM_AT + 1, UDP_CSUM_AT + 1) + added)
+            m.d.sync += plan.csum_low.eq(facts.l4 + csum_at + added)
         with m.Else():
             m.d.sync += plan.csum_low.eq(request.csum_low + added)
         if g.ufo:
@@ -107,10 +107,10 @@ class Planner(wiring.Component):
         values = {
             "size": verdict.size,
             "ipv6": facts.ipv6,
-            "length_behind": facts.length_at - 1,
+            "length_behind": facts.length_behind,
             "identification": facts.identification,
             "udp": facts.udp,
-            "l4_behind": facts.l4_out - 1,
+            "l4_behind": facts.behind,
             "ufo": verdict.ufo,
         }
         if g.segments:
@@ -119,21 +119,22 @@ class Planner(wiring.Component):
             values |= {name: facts[name] for name in ("seq", "flags")}
             values |= {name: request[name] for name in ("clear_first", "clear_middle", "clear_last")}
         if g.tunnel:
-            values |= {name: facts[name] for name in ("inner_identification", "tunnel_udp", "inner_ipv6")}
-            values |= {"inner_length_behind": facts.inner_length_at - 1, "tunnel_behind": facts.tunnel_at - 1}
+            values |= {name: facts[name] for name in ("inner", "inner_identification", "tunnel_udp", "tunnel_csum", "inner_ipv6")}
+            values |= {"inner_length_behind": facts.inner_length_behind, "tunnel_behind": facts.tunnel_behind}
         m.d.sync += [record[name].eq(value) for name, value in values.items() if name in g.record.members]
 
         # --- Clock 2: where a full segment ends as it leaves, and the window of the first word of payload in the frame.
         header_end_1 = later(verdict.header_end, "header_end_1")
         size_1 = later(verdict.size, "size_1")
-        udp_end_1 = later(facts.l4 + facts.udp_length - 1 + added, "udp_end_1")
         tcp_1 = later(tcp, "tcp_1")
+        before_udp_1 = later(Mux(tcp, 0, facts.l4 + Mux(verdict.added, TAG_BYTES - 1, -1))[:HEADER_LEN_BITS], "before_udp_1")
+        udp_length_1 = later(facts.udp_length, "udp_length_1")
         last_byte, window = Signal(17), Signal(len(plan.header_len) + 1)
         head_lane = plans[0].header_len[:bits]
         m.d.sync += [
             last_byte.eq(plans[0].header_len + size_1 - 1),
             window.eq(header_end_1 - head_lane + top),
-            plans[1].sum_last.eq(Mux(tcp_1, plans[0].end, udp_end_1)),
+            plans[1].sum_last.eq(before_udp_1 + Mux(tcp_1, plans[0].end, udp_length_1)),
         ]
 
         # --- Clock 3: the same as rows and lanes, and how far the next segment is shifted against it.
@@ -152,14 +153,11 @@ class Planner(wiring.Component):
             plans[2].step_row.more.eq((head_lane + step_lane) > g.bus_bytes),
         ]
 
-        # --- Clocks 2 and 3: the sums, folded.
-        sums = {}
-        for name in ("ip", "inner_ip", "l4", "tunnel"):
-            once = later(fold(getattr(self, f"{name}_sum")), f"{name}_2")
-            sums[name] = later(fold(once), f"{name}_3")
-        m.d.sync += [records[3][f"{name}_sum"].eq(value) for name, value in sums.items() if f"{name}_sum" in g.record.members]
+        # --- Clock 5: the sums.
+        last = PLANNER_CLOCKS - 1
         m.d.sync += [
-            plans[3].ip_sum.eq(sums["ip"]),
-            plans[3].base.eq(Mux(plans[2].auto | plans[2].cut, sums["l4"], 0)),
+            *(records[last][name].eq(getattr(self, name)) for name in ("ip_sum", "inner_ip_sum", "tunnel_sum") if name in g.record.members),
+            plans[last].ip_sum.eq(self.ip_sum),
+            plans[last].base.eq(Mux(plans[last - 1].auto | plans[last - 1].cut, self.l4_sum, 0)),
         ]
         return m

@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..headers import TAG_BYTES
-from ..layouts import DROP_BITS, FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Kind
+from ..layouts import DROP_BITS, HEADER_LEN_BITS, Base, Drop, Kind
 from .facts import facts_layout
 
 __all__ = ["Verdict", "verdict_layout"]
@@ -14,7 +14,6 @@ TCP_LEAST_BYTES = 20
 UDP_BYTES = 8
 USO_MOST_SEGMENTS_BITS = 7
 """``UDP_MAX_SEGMENTS`` is 128."""
-FRAGMENT_HEADER_BYTES = 8
 TAG_AT = 12
 
 
@@ -24,6 +23,7 @@ def verdict_layout(geometry):
         "drop": DROP_BITS,
         "cut": 1,
         "headed": 1,
+        "moved": 1,
         "auto": 1,
         "limit": 1,
         "ip": 1,
@@ -75,15 +75,9 @@ class Verdict(wiring.Component):
         by_ufo = Mux(segment, request.base == Base.UFO, facts.udp & (request.csum_start == 0)) if g.ufo else C(0)
         told = request.frame_len != 0
 
-        # --- Clock 1: lengths. Of the payload what is sure to be there: as told or declared, but in auto as told.
-        payload = Signal(signed(FRAME_LEN_BITS + 1))
-        ip_bytes = Signal(HEADER_LEN_BITS)  # of the outermost IP header and all that follows it, up to the payload
-        l4_bytes = Signal(signed(FRAME_LEN_BITS + 1))  # of the packet from the transport header on
-        m.d.sync += [
-            payload.eq(Mux(auto, request.frame_len, facts.end) - facts.header_end),
-            ip_bytes.eq(facts.header_end - facts.l3),
-            l4_bytes.eq(facts.end - facts.l4),
-        ]
+        # --- Clock 1: the length of the outermost IP header and all that follows it, up to the payload.
+        ip_bytes = Signal(HEADER_LEN_BITS)
+        m.d.sync += ip_bytes.eq(facts.at - facts.l3)
 
         # --- Clock 2: the size of a segment, and where it does not come from the request whether there is one.
         mtu_left = Signal(signed(18))
@@ -96,27 +90,28 @@ class Verdict(wiring.Component):
             m.d.sync += [size.eq(mtu_left & ~7), size_good.eq(mtu_left >= 8)]
         with m.If(segment):
             m.d.sync += size.eq(request.size)
-        header_out, header_long = Signal(HEADER_LEN_BITS), Signal()
-        longer = Signal(HEADER_LEN_BITS + 1)
-        m.d.comb += longer.eq(facts.header_out + Mux(segment & by_ufo & facts.ipv6, FRAGMENT_HEADER_BYTES, 0))
         udp_whole, udp_sound, tcp_sound, ip_empty = Signal(), Signal(), Signal(), Signal()
         m.d.sync += [
-            header_out.eq(longer),
-            header_long.eq(longer > g.header_bytes),
-            udp_whole.eq(facts.udp_length == l4_bytes),
-            udp_sound.eq((facts.udp_length >= UDP_BYTES) & (facts.udp_length <= l4_bytes) & (facts.ipv6 | (facts.csum != 0))),
-            tcp_sound.eq(l4_bytes >= TCP_LEAST_BYTES),
-            ip_empty.eq(l4_bytes < 0),
+            udp_whole.eq(facts.udp_length == facts.rest),
+            udp_sound.eq((facts.udp_length >= UDP_BYTES) & (facts.udp_length <= facts.rest) & (facts.ipv6 | (facts.csum != 0))),
+            tcp_sound.eq(facts.rest >= TCP_LEAST_BYTES),
+            ip_empty.eq(facts.rest < 0),
         ]
 
         # --- Clock 3: the judgement.
+        payload, fragments6 = facts.payload, segment & by_ufo & facts.ipv6
+        header_long = facts.out > g.header_bytes
         known = Mux(auto, told, ~facts.no_end)
         fits = known & (payload <= size)
         too_many = ~facts.no_end & (payload > (size << USO_MOST_SEGMENTS_BITS))
         too_far = ~facts.no_end & payload[16:-1].any() & ~payload[-1]
         blind = facts.no_end & (by_ufo | (facts.inner if g.tunnel else C(0)))
         drop, cut, headed, ip, csum = Signal(DROP_BITS), Signal(), Signal(), Signal(), Signal()
-        before = Mux(self.bare, request.drop, facts.drop)
+        before = Signal(DROP_BITS)
+        with m.If(self.bare):
+            m.d.comb += before.eq(request.drop)
+        with m.Elif(segment | (insert & facts.early)):
+            m.d.comb += before.eq(facts.drop)
         with m.If(before != Drop.NONE):
             m.d.comb += drop.eq(before)
         with m.Elif(segment):
@@ -153,15 +148,16 @@ class Verdict(wiring.Component):
 
         m.d.comb += [
             self.valid.eq(self.bare | self.settle[2]),
-            self.fragmented.eq(self.settle[2] & segment & by_ufo & facts.ipv6 & (facts.drop == Drop.NONE) & ~header_long & ~blind),
+            self.fragmented.eq(self.settle[2] & fragments6 & (facts.drop == Drop.NONE) & ~header_long & ~blind),
             verdict.drop.eq(drop),
             verdict.cut.eq(cut),
             headed.eq(cut | (insert & (drop == Drop.NONE))),
             verdict.headed.eq(headed),
+            verdict.moved.eq(headed & (insert | facts.shrunk | fragments6)),
             verdict.auto.eq(auto & (cut | ip | csum)),
             verdict.limit.eq(cut & auto & ~facts.big),
             verdict.ip.eq(ip),
-            verdict.csum.eq(csum | (cut & by_ufo & ~(auto & (facts.csum == 0)))),
+            verdict.csum.eq(csum | (cut & ~(auto & facts.udp & ~facts.ipv6 & (facts.csum == 0)))),
             verdict.ufo.eq(cut & by_ufo),
             verdict.crc.eq(csum & (facts.sctp if g.sctp else C(0))),
             verdict.size.eq(size),
@@ -170,7 +166,7 @@ class Verdict(wiring.Component):
             verdict.facts.eq(facts),
         ]
         with m.If(cut):
-            m.d.comb += [verdict.header_end.eq(facts.header_end), verdict.header_out.eq(header_out)]
+            m.d.comb += [verdict.header_end.eq(facts.at), verdict.header_out.eq(facts.out)]
         with m.Elif(headed):
             m.d.comb += [verdict.header_end.eq(TAG_AT), verdict.header_out.eq(TAG_AT + TAG_BYTES)]
         return m

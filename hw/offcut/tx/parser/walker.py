@@ -4,13 +4,13 @@ from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..headers import TAG_BYTES, EtherType, ExtensionHeader, Gre, Protocol
-from ..layouts import DROP_BITS, HEADER_LEN_BITS, Base, Drop, Field, Kind
+from ..headers import EtherType, ExtensionHeader, Gre, Protocol
+from ..layouts import DROP_BITS, FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Field, Kind
 from .facts import facts_layout
 from .feed import WORD_BYTES, word_layout
 from .next_header import Follows, NextHeader
 from .packer import header_word_layout
-from .sums import Accumulator
+from .sums import HeaderSums
 from .words import halfword
 
 __all__ = ["Walker"]
@@ -23,6 +23,11 @@ TCP_LEAST_WORDS = 5
 JUMBO_BYTES = 8
 JUMBO_LEAST = 1 << 16
 """IP packets above this have a jumbo payload option where they are IPv6; from it on no length field can hold them."""
+
+
+def minus(value):
+    """In one's complement, to take something out is to add its inverse."""
+    return 0xFFFF ^ value
 
 
 class State(enum.IntEnum):
@@ -44,6 +49,22 @@ class State(enum.IntEnum):
     SETTLE_3 = 14
 
 
+class Term(enum.IntEnum):
+    """What goes into the sums in place of a word's first or second halfword."""
+
+    HALFWORD = 0
+    MINUS_HALFWORD = 1
+    NOTHING = 2
+    MINUS_PLACE = 3
+    """What stands before the bytes that a length counts, in place of the length: that is the patcher's."""
+    LENGTH = 4
+    """From the transport header on."""
+    MINUS_LENGTH = 5
+    HELD = 6
+    """From an earlier word: identification and total length of the IPv4 header, or TCP's urgent pointer."""
+    PROTOCOL = 7
+
+
 class Walker(wiring.Component):
     """Looks at each header word once, in order; says what a frame is, writes its header for the header RAM, and sums it.
 
@@ -63,11 +84,11 @@ class Walker(wiring.Component):
     request : Out(geometry.request)
     facts : Out(facts_layout(geometry))
     bare : Out(1)
-        ``request`` is that of a frame which needs no walk.
+        ``request`` is that of a frame which needs no walk: the last clock's word.
     settle : Out(3)
         A bit for each of the three clocks after a walk, in which ``request`` and ``facts`` stay.
-    ip_sum, l4_sum, tunnel_sum, inner_ip_sum : Out(24)
-        Plain sums of halfwords, complete two clocks after the last bit of ``settle``: what is the same in every segment. The patcher adds
+    ip_sum, l4_sum, tunnel_sum, inner_ip_sum : Out(16)
+        Sums in one's complement, complete four clocks after the last bit of ``settle``: what is the same in every segment. The patcher adds
         what it puts in, and each length as that of the whole segment, so what stands before the bytes that a length counts is taken out here.
 
         - ``ip_sum``, ``inner_ip_sum``: an IPv4 header but its checksum, length and ID, and where fragments are asked for, their offset. Where
@@ -90,10 +111,10 @@ class Walker(wiring.Component):
             "facts": Out(facts_layout(geometry)),
             "bare": Out(1),
             "settle": Out(3),
-            "ip_sum": Out(24),
-            "inner_ip_sum": Out(24),
-            "l4_sum": Out(24),
-            "tunnel_sum": Out(24),
+            "ip_sum": Out(16),
+            "inner_ip_sum": Out(16),
+            "l4_sum": Out(16),
+            "tunnel_sum": Out(16),
             "fragment_id": In(32),
         })
 
@@ -103,9 +124,9 @@ class Walker(wiring.Component):
         word, facts = self.i.payload, self.facts
         request = Signal(g.request)  # of the frame being walked
         state = Signal(State)
-        number = Signal(4)  # of the word in its header, up to 15
-        left = Signal(10)  # words of the header, this one included, once they are known
-        at, out = Signal(HEADER_LEN_BITS), Signal(HEADER_LEN_BITS)  # of the window
+        number = Signal(7)  # of the word in its header
+        final = Signal(7)  # number of the last one, once that is known
+        at, out = facts.at, facts.out  # of the window
 
         # --- The window.
         lag = Signal(2)
@@ -123,18 +144,26 @@ class Walker(wiring.Component):
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [before.eq(word.data), before_whole.eq(word.count == WORD_BYTES)]
 
-        # --- What this frame is.
-        segment, auto = request.kind == Kind.SEGMENT, request.kind == Kind.AUTO
+        # --- What this frame is, known two clocks after its request.
+        def registered(value, name):
+            signal = Signal(name=name)
+            m.d.sync += signal.eq(value)
+            return signal
+
         insert = request.insert if g.vlan else C(0)
-        only_insert = ~segment & ~auto & ~(request.sctp if g.sctp else C(0))
-        is_tcp = (request.base == Base.TCP4) | (request.base == Base.TCP6) if g.uso or g.ufo else C(1)
-        asks_ufo = segment & (request.base == Base.UFO) if g.ufo else C(0)
-        told = request.frame_len != 0
         inner = facts.inner if g.tunnel else C(0)  # an IP header in a tunnel
         wants_tunnel = request.tunnel & ~inner if g.udp_tunnel else C(0)
-        scratch = auto | ~request.needs_csum | asks_ufo | (facts.no_end & is_tcp)
-        cutting = segment | facts.above | facts.big
-        as_ufo = asks_ufo | (auto & (request.csum_start == 0)) if g.ufo else C(0)
+        told = registered(request.frame_len != 0, "told")
+        segment, auto = registered(request.kind == Kind.SEGMENT, "segment"), registered(request.kind == Kind.AUTO, "auto")
+        asks_ufo = registered((request.kind == Kind.SEGMENT) & (request.base == Base.UFO), "asks_ufo") if g.ufo else C(0)
+        auto_ufo = registered((request.kind == Kind.AUTO) & (request.csum_start == 0), "auto_ufo") if g.ufo else C(0)
+        as_ufo = asks_ufo | auto_ufo
+        only_insert = ~segment & ~auto & ~(request.sctp if g.sctp else C(0))
+        is_tcp = (request.base == Base.TCP4) | (request.base == Base.TCP6) if g.uso or g.ufo else C(1)
+        scratch = registered(auto | ~request.needs_csum | asks_ufo, "from_addresses") | (facts.no_end & is_tcp)
+        cutting = registered(segment | facts.above | facts.big, "cutting")
+        from_place = cutting & (facts.tcp | ~as_ufo)  # each segment's transport header counts its bytes
+        longer = facts.rest[16:FRAME_LEN_BITS].any()  # in the second word of an IP header: than 65,535 bytes
 
         # --- What stands behind this IP header, by the protocol number that was just read.
         protocol, fresh = Signal(8), Signal()
@@ -156,11 +185,11 @@ class Walker(wiring.Component):
         # --- Whether this window can be looked at, and what is wrong if not.
         walking = Signal()
         m.d.comb += walking.eq(~((state == State.INSERT_TAG) | self.settle.any()))
-        m.d.comb += self.i.ready.eq(walking)
+        m.d.comb += self.i.ready.eq(walking | (self.settle.any() & ~word.first))  # (what is left of a frame is passed over)
         broken_off = Signal()  # the frame's last word was not whole; the next one will only say so
         too_long = word.index[-1] & ((lag != 2) | word.index[0]) & ~broken_off
         late = fresh & (wrong_protocol | disabled) & segment
-        take = self.i.valid & walking & ~self.bare
+        take = Signal()
         look = Signal()
         wrong, off = Signal(), Signal()  # what the word says
         ends = Signal()  # the walk, with this word
@@ -180,26 +209,50 @@ class Walker(wiring.Component):
             with m.Elif(word.end & ~ends):
                 m.d.comb += [fail.eq(1), drop.eq(Mux(word.fault != 0, word.fault, Drop.TRUNCATED))]
 
-        # --- The sums, each of two terms a clock.
-        sums = {}
-        for name, built in {"ip": True, "l4": True, "inner_ip": g.tunnel, "tunnel": g.tunnel_csum}.items():
-            if built:
-                m.submodules[f"{name}_sum"] = sums[name] = Accumulator()
-                m.d.comb += [sums[name].enable.eq(look | self.settle.any()), getattr(self, f"{name}_sum").eq(sums[name].sum)]
+        # --- The sums. Of this word both halfwords count, unless a state says otherwise, for those sums that the state names.
+        built = {"ip": True, "l4": True, "inner_ip": g.tunnel, "tunnel": g.tunnel_csum}
+        m.submodules.sums = sums = HeaderSums((name for name, is_built in built.items() if is_built), turned="tunnel")
+        first, second = Signal(Term), Signal(Term)
+        held = Signal(16) if g.tunnel_csum else facts.length[:16]
+        length = facts.rest[:FRAME_LEN_BITS]
+        m.d.comb += [getattr(self, f"{name}_sum").eq(sums.sums[name]) for name in sums.sums.shape().members]
+        with m.Switch(first):
+            for term, value in {
+                Term.HALFWORD: high,
+                Term.MINUS_HALFWORD: minus(high),
+                Term.MINUS_PLACE: minus(facts.place),
+                Term.MINUS_LENGTH: minus(length[16:]),
+                Term.HELD: facts.identification,
+            }.items():
+                with m.Case(term):
+                    m.d.comb += sums.a.eq(value)
+        with m.Switch(second):
+            for term, value in {
+                Term.HALFWORD: low,
+                Term.MINUS_HALFWORD: minus(low),
+                Term.LENGTH: length[:16],
+                Term.MINUS_LENGTH: minus(length[:16]),
+                Term.HELD: held,
+                Term.PROTOCOL: Mux(facts.tcp, Protocol.TCP, Protocol.UDP),
+            }.items():
+                with m.Case(term):
+                    m.d.comb += sums.b.eq(value)
 
-        def add(name, first=0, second=0, when=1):
-            if name in sums:
+        def count(name, when=1):
+            """This word counts for a sum."""
+            if built[name]:
                 with m.If(when):
-                    m.d.comb += [sums[name].a.eq(first), sums[name].b.eq(second)]
+                    m.d.comb += sums.count[name].eq(look)
+
+        def settle(name, when=1):
+            """So do the two values of this clock of settling."""
+            if built[name]:
+                m.d.comb += sums.count[name].eq(when)
 
         def begin(name, when=1):
-            if name in sums:
+            if built[name]:
                 with m.If(when):
-                    m.d.comb += sums[name].clear.eq(1)
-
-        def minus(value):
-            """In one's complement, to take something out is to add its inverse."""
-            return 0xFFFF ^ value
+                    m.d.comb += sums.begin[name].eq(look)
 
         # --- The header as it leaves: this word, unless a state says otherwise.
         header = self.header.payload
@@ -249,21 +302,32 @@ class Walker(wiring.Component):
                         m.d.sync += facts.sctp.eq((follows == Follows.SCTP) & (request.csum_start == at + WORD_BYTES))
 
         with m.If(look):
-            m.d.sync += [at.eq(at + Mux(flip, 2, 4)), number.eq(Mux(number.all(), number, number + 1)), left.eq(left - 1), fresh.eq(0)]
+            m.d.sync += [at.eq(at + Mux(flip, 2, 4)), number.eq(number + 1), fresh.eq(0)]
+        # What a header's length field counts, if it has one, begins here.
+        behind, fixed = Signal(HEADER_LEN_BITS), (state == State.IP) & (window[4:8] == 6)
+        m.d.comb += behind.eq(out + Mux(fixed, IPV6_BYTES - 1, -1))
+        with m.If(look & (number == 0)):
+            m.d.sync += [facts.place.eq(out + Mux(fixed, IPV6_BYTES, 0)), facts.behind.eq(behind)]
         with m.If(emit):
             m.d.sync += out.eq(out + Mux(flip, 2, 4))
         with m.If(look & flip):
             m.d.sync += lag.eq(lag + 1)
+        # In auto what was told counts until something is declared, and once more for the payload.
+        as_told = facts.big | (state < State.IPV4) | self.settle[0]
+        rest = Signal.like(facts.rest)
+        m.d.comb += rest.eq(facts.end - at)
+        with m.If((number == 0) & (look | (self.settle[0] & ~facts.tcp & ~facts.udp))):
+            m.d.sync += facts.rest.eq(rest)
         m.d.sync += [
-            facts.end.eq(Mux(Mux(auto, facts.big, told), request.frame_len, facts.l3 + facts.length)),
+            facts.end.eq(Mux(Mux(auto, as_told, told), request.frame_len, facts.l3 + facts.length)),
+            facts.payload.eq(rest),
             facts.above.eq(auto & ((facts.length > request.size) | facts.big)),
         ]
         tunnel_word = inner & (here_ipv6 if g.tunnel else C(0))  # an inner IPv6 header is in the tunnel's checksum; an IPv4 one sums to 0
 
         with m.Switch(state):
             with m.Case(State.ETHERNET):
-                if g.tunnel:
-                    add("tunnel", high, low, inner)
+                count("tunnel", inner)
                 with m.If(look & (number == ETHERNET_WORDS - 1)):
                     goto(State.ETHERTYPE)
                     with m.If(insert & ~inner):
@@ -274,7 +338,6 @@ class Walker(wiring.Component):
                     goto(State.ETHERTYPE)
                     with m.If(only_insert):
                         goto(State.SETTLE_1)
-                        m.d.sync += facts.header_end.eq(at)
             with m.Case(State.ETHERTYPE):
                 is_tag = Cat(high == value for value in EtherType.TAGS).any()
                 is_ipv4, is_ipv6 = high == EtherType.IPV4, high == EtherType.IPV6
@@ -284,8 +347,8 @@ class Walker(wiring.Component):
                         flip.eq(1),
                         wrong.eq(~(is_ipv4 | is_ipv6) | (wants_tunnel & (is_ipv6 != outer_ipv6))),
                     ]
-                if g.tunnel:
-                    add("tunnel", high, Mux(is_tag, low, 0), inner)
+                m.d.comb += sums.alone.eq(~is_tag)
+                count("tunnel", inner)
                 with m.If(look):
                     m.d.sync += number.eq(0)
                     with m.If(~is_tag):
@@ -299,35 +362,39 @@ class Walker(wiring.Component):
                 )
                 tag(low=Field.LENGTH, when=is_ipv4 & ~inner)
                 tag(low=Field.INNER_LENGTH, when=is_ipv4 & inner)
-                add("ip", high, 0, ~inner)
-                add("inner_ip", high, 0)
-                add("tunnel", high, low, inner & is_ipv6)
-                begin("ip", look & ~inner)
-                begin("inner_ip", look)
-                begin("l4", look & (~inner | scratch))
+                m.d.comb += sums.alone.eq(is_ipv4)
+                count("ip", ~inner)
+                count("inner_ip", inner)
+                count("tunnel", inner & is_ipv6)
+                begin("ip", ~inner)
+                begin("inner_ip", inner)
+                begin("l4")
+                if g.tunnel_csum:
+                    with m.If(look & ~inner):
+                        m.d.sync += held.eq(low)
                 with m.If(look):
                     m.d.sync += [
                         state.eq(Mux(is_ipv4, State.IPV4, State.IPV6)),
                         here_ipv6.eq(is_ipv6),
-                        left.eq(Mux(is_ipv4, header_words, IPV6_WORDS) - 1),
+                        final.eq(Mux(is_ipv4, header_words, IPV6_WORDS) - 1),
                         routed.eq(0),
                         source_routed.eq(0),
                     ]
                     with m.If(~inner):
                         m.d.sync += [
                             facts.l3.eq(at),
-                            facts.told_ip.eq(request.frame_len - at),
                             facts.ipv6.eq(is_ipv6),
                             facts.length.eq(low),
                             facts.no_end.eq((low == 0) & ~told),
-                            facts.length_at.eq(out + Mux(is_ipv6, IPV6_BYTES, 0)),
+                            facts.length_behind.eq(behind),
                         ]
                     if g.tunnel:
                         m.d.sync += facts.inner_ipv6.eq(is_ipv6)
                         with m.If(inner):
-                            m.d.sync += facts.inner_length_at.eq(out + Mux(is_ipv6, IPV6_BYTES, 0))
+                            m.d.sync += facts.inner_length_behind.eq(behind)
             with m.Case(State.IPV4):
-                addresses = (number == 3) | (number == 4)
+                count("ip", ~inner)
+                count("inner_ip", inner)
                 with m.Switch(number):
                     with m.Case(1):
                         tag(Field.IDENTIFICATION, when=~inner)
@@ -335,42 +402,39 @@ class Walker(wiring.Component):
                         if g.ufo:
                             with m.If(~inner & (asks_ufo | (auto & (low == 0)))):
                                 m.d.comb += header.low_tag.eq(g.tag(Field.FRAGMENT))
-                        add("ip", Mux(asks_ufo, 0, low), 0, ~inner)
-                        add("inner_ip", low, 0)
+                        m.d.comb += [first.eq(Term.NOTHING), sums.alone.eq(asks_ufo)]
                         with m.If(look):
                             with m.If(~inner):
                                 m.d.sync += [
                                     facts.identification.eq(high),
                                     facts.fragment.eq(low),
-                                    facts.big.eq(auto & told & (facts.length == 0) & facts.told_ip[16:].any()),
+                                    facts.big.eq(auto & told & (facts.length == 0) & longer),
                                 ]
                             if g.tunnel:
                                 m.d.sync += facts.inner_identification.eq(high)
                     with m.Case(2):
                         tag(low=Field.IP_CSUM, when=~inner)
                         tag(low=Field.INNER_IP_CSUM, when=inner)
-                        add("ip", high, 0, ~inner)
-                        add("inner_ip", high, 0)
+                        m.d.comb += sums.alone.eq(1)
                         with m.If(look):
                             m.d.sync += [protocol.eq(high[:8]), fresh.eq(1)]
-                    with m.Default():
-                        add("ip", high, low, ~inner)
-                        add("inner_ip", high, low)
-                        add("l4", high, low, addresses & scratch)
-                with m.If(look & (left == 1)):
+                    with m.Case(3, 4):
+                        count("l4", scratch)
+                with m.If(look & (number == final)):
                     m.d.sync += facts.ip_whole.eq(1)
                     follow()
             with m.Case(State.IPV6):
                 next_header = window[16:24]
                 is_length = number == 1
-                add("l4", high, low, ~is_length & scratch)
-                add("tunnel", Mux(is_length, 0, high), low, tunnel_word)
+                count("l4", ~is_length & scratch)
+                count("tunnel", tunnel_word)
                 with m.If(is_length):
+                    m.d.comb += first.eq(Term.MINUS_PLACE)
                     jumbo_here = (
                         C(int(g.segments_ipv6))
                         & ~inner
                         & (next_header == ExtensionHeader.HOP_BY_HOP)
-                        & Mux(told, facts.told_ip[16:].any() & (facts.told_ip != JUMBO_LEAST), high == 0)
+                        & Mux(told, longer & (facts.rest != JUMBO_LEAST), high == 0)
                     )
                     tag(Field.LENGTH, when=~inner)
                     tag(Field.INNER_LENGTH, when=inner)
@@ -384,14 +448,14 @@ class Walker(wiring.Component):
                             m.d.sync += [
                                 facts.length.eq(high + IPV6_BYTES),
                                 facts.no_end.eq((high == 0) & ~told),
-                                facts.big.eq(auto & told & (high == 0) & facts.told_ip[16:].any()),
+                                facts.big.eq(auto & told & (high == 0) & longer),
                             ]
-                with m.If(look & (left == 1)):
+                with m.If(look & (number == final)):
                     m.d.sync += facts.ip_whole.eq(1)
                     follow()
             with m.Case(State.EXTENSION):
                 next_header = window[0:8]
-                add("tunnel", high, low, tunnel_word)
+                count("tunnel", tunnel_word)
                 with m.If(number == 0):
                     with m.If(jumbo):
                         m.d.comb += wrong.eq((high != Protocol.TCP << 8) | (low != ExtensionHeader.JUMBO_PAYLOAD))
@@ -399,7 +463,7 @@ class Walker(wiring.Component):
                         m.d.comb += header.high.eq(Cat(high[:8], C(ExtensionHeader.FRAGMENT, 8)))
                     with m.If(look):
                         m.d.sync += [
-                            left.eq(Cat(C(1, 1), window[8:16])),
+                            final.eq(Cat(C(1, 1), window[8:14] | window[14:16].any().replicate(6))),
                             protocol.eq(next_header),
                             fresh.eq(1),
                         ]
@@ -407,16 +471,16 @@ class Walker(wiring.Component):
                             m.d.sync += [routed.eq(1), source_routed.eq(source_routed | (window[24:32] != 0))]
                 with m.If(jumbo):
                     m.d.comb += emit.eq(0)
-                with m.If(look & (number != 0) & (left == 1)):
+                with m.If(look & (number != 0) & (number == final)):
                     m.d.sync += [jumbo.eq(0), facts.shrunk.eq(facts.shrunk | jumbo)]
                     follow()
 
             if g.tunnel and g.gre:
                 with m.Case(State.GRE):
                     has_checksum, has_key = high[15], high[13]
-                    first = number == 0
+                    opening = number == 0
                     carried, with_checksum = Signal(16), Signal()
-                    with m.If(first):
+                    with m.If(opening):
                         is_ipv4, is_ipv6, is_ethernet = (low == value for value in (EtherType.IPV4, EtherType.IPV6, EtherType.ETHERNET))
                         m.d.comb += [
                             wrong.eq(
@@ -426,22 +490,22 @@ class Walker(wiring.Component):
                             ),
                             off.eq(has_checksum & ~request.on.gre_csum),
                         ]
-                        begin("tunnel", look)
-                        add("tunnel", high, low)
+                        begin("tunnel")
                         with m.If(look):
                             m.d.sync += [
-                                left.eq(has_checksum + has_key),
+                                final.eq(has_checksum + has_key),
                                 carried.eq(low),
                                 with_checksum.eq(has_checksum),
-                                facts.tunnel_at.eq(out),
+                                facts.tunnel_behind.eq(behind),
                             ]
                     with m.Elif((number == 1) & with_checksum):
                         tag(Field.TUNNEL_CSUM)
-                        add("tunnel", 0, low)
-                    with m.Else():
-                        add("tunnel", high, low)
-                    inside = Mux(first, low, carried)
-                    with m.If(look & Mux(first, ~has_checksum & ~has_key, left == 1)):
+                        m.d.comb += first.eq(Term.NOTHING)
+                        with m.If(look):
+                            m.d.sync += facts.tunnel_csum.eq(1)
+                    count("tunnel")
+                    inside = Mux(opening, low, carried)
+                    with m.If(look & Mux(opening, ~has_checksum & ~has_key, number == final)):
                         goto_ip(inside == EtherType.IPV4, inside == EtherType.IPV6, 1)
                         with m.If(inside == EtherType.ETHERNET):
                             goto(State.ETHERNET)
@@ -449,26 +513,31 @@ class Walker(wiring.Component):
                 with m.Case(State.TUNNEL_UDP, State.OPAQUE):
                     opaque = state == State.OPAQUE
                     arrived, half = request.inner_nh == at + 4, request.inner_nh == at + 2
-                    second = ~opaque & (number == 1)
+                    is_length = ~opaque & (number == 1)
                     m.d.comb += flip.eq(opaque & half)
                     m.d.comb += wrong.eq(~opaque & (number == 0) & (request.outer_th != at))
-                    tag(Field.TUNNEL_LENGTH, Field.TUNNEL_CSUM, second & request.tunnel_csum)
-                    tag(Field.TUNNEL_LENGTH, when=second & ~request.tunnel_csum)
-                    begin("tunnel", look & ~opaque & (number == 0))
-                    add("tunnel", Mux(second, 0, high), Mux(flip, 0, low))
+                    tag(Field.TUNNEL_LENGTH, Field.TUNNEL_CSUM, is_length & request.tunnel_csum)
+                    tag(Field.TUNNEL_LENGTH, when=is_length & ~request.tunnel_csum)
+                    m.d.comb += [
+                        first.eq(Mux(is_length, Term.MINUS_PLACE, Term.HALFWORD)),
+                        sums.alone.eq(flip),
+                    ]
+                    begin("tunnel", ~opaque & (number == 0))
+                    count("tunnel")
                     with m.If(look):
                         with m.If(~opaque & (number == 0)):
-                            m.d.sync += [facts.tunnel_at.eq(out), facts.tunnel_udp.eq(1)]
-                        with m.If((second & arrived) | (opaque & (arrived | half))):
+                            m.d.sync += [facts.tunnel_behind.eq(behind), facts.tunnel_udp.eq(1), facts.tunnel_csum.eq(request.tunnel_csum)]
+                        with m.If((is_length & arrived) | (opaque & (arrived | half))):
                             goto_ip(request.base == Base.TCP4, request.base == Base.TCP6, 1)
-                        with m.Elif(second):
+                        with m.Elif(is_length):
                             goto(State.OPAQUE)
 
             with m.Case(State.TCP):
                 with m.If(number == 0):
                     m.d.comb += wrong.eq(segment & request.needs_csum & (request.csum_start != at))
                     with m.If(look):
-                        m.d.sync += [facts.tcp.eq(1), facts.l4_out.eq(out)]
+                        m.d.sync += facts.tcp.eq(1)
+                count("l4", cutting & (number != 1))
                 with m.Switch(number):
                     with m.Case(1):
                         tag(Field.HIGH, Field.LOW)
@@ -477,20 +546,24 @@ class Walker(wiring.Component):
                                 m.d.sync += facts.seq.eq(Cat(low, high))
                     with m.Case(3):
                         tag(Field.FLAGS)
-                        m.d.comb += wrong.eq(cutting & (high[12:] < TCP_LEAST_WORDS))
-                        add("l4", 0, low, cutting)
+                        m.d.comb += [wrong.eq(cutting & (high[12:] < TCP_LEAST_WORDS)), first.eq(Term.NOTHING)]
                         with m.If(look):
-                            m.d.sync += left.eq(high[12:] - 4)
+                            m.d.sync += final.eq(high[12:] - 1)
                             if g.tcp:
                                 m.d.sync += facts.flags.eq(high)
                     with m.Case(4):
-                        tag(Field.CSUM)
-                        add("l4", Mux(scratch, 0, high), low, cutting)
-                        add("l4", minus(high), 0, ~cutting)
-                        add("tunnel", minus(high), 0)
-                    with m.Default():
-                        add("l4", high, low, cutting)
-                with m.If(look & (number >= 4) & ((left == 1) | ~cutting)):
+                        # (The tunnel's sum has no urgent pointer: that comes later.)
+                        m.d.comb += [
+                            first.eq(Mux(cutting, Mux(scratch, Term.NOTHING, Term.HALFWORD), Term.MINUS_HALFWORD)),
+                            sums.alone.eq(g.tunnel_csum | ~cutting),
+                            sums.turn.eq(1),
+                        ]
+                        count("l4")
+                        count("tunnel")
+                        if g.tunnel_csum:
+                            with m.If(look & cutting):
+                                m.d.sync += held.eq(low)
+                with m.If(look & (number >= 4) & ((number == final) | ~cutting)):
                     m.d.sync += facts.l4_whole.eq(1)
                     m.d.comb += ends.eq(1)
             with m.Case(State.UDP):
@@ -498,19 +571,18 @@ class Walker(wiring.Component):
                     m.d.comb += emit.eq(0)
                 with m.If(number == 0):
                     m.d.comb += wrong.eq(segment & request.needs_csum & (request.csum_start != at))
-                    add("l4", high, low, cutting & ~as_ufo)
-                    if g.tunnel:
-                        add("tunnel", at, Mux(facts.tunnel_udp, minus(facts.end[16:]), 0))
+                    count("l4", cutting & ~as_ufo)
                     with m.If(look):
-                        m.d.sync += [facts.udp.eq(1), facts.l4_out.eq(out)]
+                        m.d.sync += facts.udp.eq(1)
                 with m.Else():
-                    # (Over IPv4, auto leaves a datagram without a checksum.)
-                    tag(Field.LOW, Field.CSUM)
-                    tag(Field.LOW, when=auto & ~here_ipv6 & (low == 0))
-                    add("l4", high, minus(low), ~cutting)
-                    add("l4", 0, minus(low), cutting & as_ufo)
-                    add("l4", minus(high), low, cutting & ~scratch)
-                    add("tunnel", minus(low), high)
+                    tag(Field.LOW)
+                    m.d.comb += [
+                        first.eq(Mux(cutting, Mux(as_ufo, Term.NOTHING, Term.MINUS_HALFWORD), Term.HALFWORD)),
+                        second.eq(Mux(cutting & ~as_ufo, Term.HALFWORD, Term.MINUS_HALFWORD)),
+                        sums.turn.eq(1),
+                    ]
+                    count("l4", ~cutting | as_ufo | ~scratch)
+                    count("tunnel")
                     with m.If(look):
                         m.d.sync += [facts.udp_length.eq(high), facts.csum.eq(low), facts.l4_whole.eq(1)]
                         m.d.comb += ends.eq(1)
@@ -518,43 +590,41 @@ class Walker(wiring.Component):
             # --- What is not in any one word. What is only known of frames that are cut, or only of others, does no harm to the others.
             with m.Case(State.SETTLE_1):
                 goto(State.SETTLE_2)
-                m.d.comb += self.settle[0].eq(1)
-                add("ip", facts.end[:16], minus(facts.l3), ~cutting)
-                pseudo = ~cutting & facts.tcp | cutting & facts.udp & as_ufo  # with a length, from scratch
-                with m.If(pseudo):
-                    add("l4", facts.end[:16], minus(facts.l4))
-                with m.Elif(~cutting):
-                    add("l4")
-                with m.Elif(facts.udp):
-                    add("l4", minus(facts.l4_out), minus(facts.l4_out))
-                with m.Elif(scratch):
-                    add("l4", minus(facts.l4_out))
-                with m.Else():
-                    add("l4", minus(facts.end[:16]), minus(facts.end[16:]))
-                if g.tunnel_csum:
-                    v6_at = Mux(facts.inner_ipv6, minus(facts.inner_length_at), 0)
-                    with m.If(facts.tunnel_udp):
-                        add("tunnel", minus(facts.tunnel_at), v6_at)
-                    with m.Else():
-                        add("tunnel", Mux(facts.grown, TAG_BYTES, 0), v6_at)
+                m.d.comb += [
+                    self.settle[0].eq(1),
+                    first.eq(Mux(cutting, Mux(facts.udp, Term.MINUS_PLACE, Term.NOTHING), Term.HELD)),
+                    second.eq(Term.HELD),
+                    sums.alone.eq(cutting & (facts.udp | (not g.tunnel_csum))),
+                ]
+                settle("ip", ~cutting)
+                settle("l4", from_place)
             with m.Case(State.SETTLE_2):
+                # The length from the transport header on: into a sum from scratch, out of one that began with it.
                 goto(State.SETTLE_3)
-                m.d.comb += self.settle[1].eq(1)
-                add("ip", facts.identification, 0, ~cutting)
-                with m.If(scratch):
-                    # (The longest datagrams end behind byte 65535.)
-                    add("l4", Mux(facts.tcp, Protocol.TCP, Protocol.UDP), Mux(pseudo, facts.end[16:], 0))
-                with m.Elif(facts.tcp):
-                    add("l4", Mux(facts.grown, 0xFFFF ^ TAG_BYTES, 0), Mux(facts.shrunk, JUMBO_BYTES, 0))
+                from_scratch = ~cutting | as_ufo
+                m.d.comb += [
+                    self.settle[1].eq(1),
+                    first.eq(Mux(from_scratch, Term.NOTHING, Term.MINUS_LENGTH)),
+                    second.eq(Mux(from_scratch, Term.LENGTH, Term.MINUS_LENGTH)),
+                ]
+                settle("l4", Mux(facts.tcp, ~cutting | ~scratch, cutting & as_ufo))
                 if g.tunnel_csum:
-                    with m.If(facts.tcp):
-                        add("tunnel", facts.end[:16], facts.end[16:], ~facts.tunnel_udp)
-                    with m.Else():
-                        add("tunnel", minus(facts.end[:16]), 0, facts.tunnel_udp)
+                    settle("tunnel", Mux(facts.tunnel_udp, facts.udp, facts.tcp))
+                    m.d.comb += sums.turn.eq(~facts.tunnel_udp)
             with m.Case(State.SETTLE_3):
                 goto(State.ETHERNET)
-                m.d.comb += [self.settle[2].eq(1), self.flush.eq(1)]
-                m.d.sync += [at.eq(0), out.eq(0), lag.eq(0), fresh.eq(0), broken_off.eq(0)]
+                m.d.comb += [
+                    self.settle[2].eq(1),
+                    self.flush.eq(1),
+                    first.eq(Mux(from_place, Term.MINUS_PLACE, Term.NOTHING)),
+                    second.eq(Term.PROTOCOL),
+                    sums.alone.eq(~scratch),
+                    sums.turn.eq(1),
+                ]
+                settle("l4")
+                if g.tunnel_csum:
+                    settle("tunnel", ~facts.tunnel_udp)
+                m.d.sync += [lag.eq(0), fresh.eq(0), broken_off.eq(0)]
                 m.d.sync += facts.eq(0)
 
         if g.ufo:
@@ -570,25 +640,18 @@ class Walker(wiring.Component):
             m.d.sync += [
                 state.eq(State.SETTLE_1),
                 number.eq(0),
-                facts.header_end.eq(Mux(facts.udp & as_ufo, facts.l4, at + WORD_BYTES)),
             ]
-            # (Of a frame that ends before its first byte, the request is in no register yet.)
-            asked = self.request
-            asked_insert = asked.insert if g.vlan else C(0)
-            with m.If(fail & ((asked.kind == Kind.SEGMENT) | (asked_insert & (state == State.ETHERNET) & ~inner))):
-                m.d.sync += facts.drop.eq(drop)
-        with m.If(self.settle[0]):
-            m.d.sync += facts.header_out.eq(out)
+            with m.If(facts.udp & as_ufo):
+                m.d.sync += at.eq(facts.l4)
+            with m.If(fail):
+                m.d.sync += [facts.drop.eq(drop), facts.early.eq((state == State.ETHERNET) & ~inner)]
         first_word = (state == State.ETHERNET) & ~inner & (number == 0)
         m.d.comb += self.decided.eq(
             take & (fail | ends | (only_insert & (state == State.ETHERNET) & look & (number == ETHERNET_WORDS - 1)))
         )
-        m.d.comb += [
-            self.bare.eq(self.i.valid & first_word & ~word.request.walk),
-            self.request.eq(Mux(first_word, word.request, request)),
-        ]
+        bare = first_word & ~word.request.walk
+        m.d.comb += [take.eq(self.i.valid & walking & ~bare), self.request.eq(request)]
+        m.d.sync += self.bare.eq(self.i.valid & bare)
         with m.If(self.i.valid & first_word):
             m.d.sync += request.eq(word.request)
-            if g.vlan:
-                m.d.sync += facts.grown.eq(word.request.insert & word.request.walk)
         return m

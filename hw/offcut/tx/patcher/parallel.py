@@ -1,85 +1,55 @@
-"""Work out what a segment's header says that its frame's does not."""
+"""The patcher of a wide bus: all fields of a unit's header at once."""
 
 from amaranth import C, Cat, Module, Mux, Signal
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import memory, wiring
 
-from .layouts import Field
-from .ones import add
+from ..layouts import Field
+from ..ones import add
+from .interface import FLAGS_CLEARED, ID_15_BITS, ID_FIXED, ports
 
-__all__ = ["EARLY", "LATE", "HeaderPatcher", "values_layout"]
-
-FLAGS_CLEARED = {"first": 0x009, "middle": 0x089, "last": 0x080}
-"""TCP flags that go, by a segment's place; a frame that leaves in one keeps all."""
-
-ID_FIXED, ID_15_BITS = 1, 2
-EARLY = (
-    Field.LENGTH,
-    Field.IDENTIFICATION,
-    Field.LOW,
-    Field.HIGH,
-    Field.FLAGS,
-    Field.FRAGMENT,
-    Field.INNER_LENGTH,
-    Field.INNER_IDENTIFICATION,
-    Field.TUNNEL_LENGTH,
-)
-LATE = (Field.IP_CSUM, Field.CSUM, Field.INNER_IP_CSUM, Field.TUNNEL_CSUM)
-"""Checksums, which take two clocks more."""
+__all__ = ["ParallelPatcher"]
 
 
-def values_layout(geometry, fields):
-    """16 bits for each of those fields that some frame can have."""
-    return data.StructLayout({
-        field.name.lower(): 16 for field in fields if field in geometry.fields or field == Field.IP_CSUM or field == Field.CSUM
-    })
-
-
-class HeaderPatcher(wiring.Component):
-    """One unit a clock, in step with the joiner: the fields are ready when the first row of the header arrives from the header RAM.
+class ParallelPatcher(wiring.Component):
+    """One unit a clock.
 
     ::
 
-        clock      0        1            2               3             4
-                 begin   running    one's complement   ...       checksum
-                  │      seq, id    partial sums                 + payload sum
-        early ────┴─────────┴───────────▶
-        late                                             ip ──▶  csum ──▶
+        clock      0        1            2               3              4
+                 begin   running    one's complement   ...         + payload sum
+                  │      seq, id    partial sums        │               │
+                  └─────────┴───────────┴────────── values            csum
 
     Members
     -------
-    begin : In(1)
-        The joiner begins with ``entry``.
-    entry : In(geometry.entry)
-    record : In(geometry.record)
-        Of the entry's slot, in the same clock.
-    sum : In(16)
-    take_sum : Out(1)
-    take_crc : Out(1)
-    early : Out
-        By field (:data:`EARLY`), two clocks after ``begin``.
-    late : Out
-        By field (:data:`LATE`), four clocks after. In a frame that is not cut they are whatever its entry asks for.
+    See :func:`ports`.
     """
 
     def __init__(self, geometry):
         self._geometry = geometry
-        super().__init__({
-            "begin": In(1),
-            "entry": In(geometry.entry),
-            "record": In(geometry.record),
-            "sum": In(16),
-            "take_sum": Out(1),
-            "take_crc": Out(1),
-            "early": Out(values_layout(geometry, EARLY)),
-            "late": Out(values_layout(geometry, LATE)),
-        })
+        super().__init__(ports(geometry))
 
     def elaborate(self, platform):
         m = Module()
         g = self._geometry
-        entry, record = self.entry, self.record
+        entry = self.entry
         only = entry.first & entry.last
+
+        m.d.comb += self.ready.eq(1)
+        record = Signal(g.record)
+        if g.segments:
+            m.submodules.records = records = memory.Memory(shape=g.record, depth=g.slots, init=[])
+            write, read = records.write_port(), records.read_port(domain="comb")
+            m.d.comb += [
+                write.en.eq(self.record.valid),
+                write.addr.eq(self.record.payload.slot),
+                write.data.eq(self.record.payload.record),
+                read.addr.eq(entry.slot),
+                record.eq(read.data),
+            ]
+
+        def constant(name):
+            return record[name] if name in g.record.members else C(0)
 
         begun = [Signal(name=f"begun_{clock}") for clock in range(1, 4)]
         m.d.sync += [later.eq(now) for now, later in zip([self.begin, *begun], begun, strict=False)]
@@ -94,11 +64,11 @@ class HeaderPatcher(wiring.Component):
         # --- Clock 1: lengths, and the fields that run on from segment to segment.
         frame_last = Signal(16)  # index of the frame's last byte as it leaves
         m.d.comb += frame_last.eq((entry.last_row << g.lane_bits) | entry.last_lane)
-        ufo = record.ufo if g.ufo else C(0)
+        udp, ipv6, ufo = constant("udp"), constant("ipv6"), entry.ufo if g.ufo else C(0)
         cut, summed = at_begin(entry.cut, "cut"), at_begin(entry.summed, "summed")
         frame_len = at_begin((frame_last + 1)[:16], "frame_len")
         ip_sum = at_begin(Mux(entry.cut, record.ip_sum, entry.ip_sum), "ip_sum")
-        mangle = at_begin(~entry.cut | record.udp, "mangle")  # a checksum of 0 leaves as 0xFFFF
+        mangle = at_begin(~entry.cut | udp, "mangle")  # a checksum of 0 leaves as 0xFFFF
 
         def lengths(name):
             return at_begin((frame_last - record[name])[:16], name)
@@ -122,9 +92,9 @@ class HeaderPatcher(wiring.Component):
         if g.tunnel:
             early["inner_length"] = lengths("inner_length_behind")
             early["inner_identification"] = running_on("inner_identification", record.inner_identification, count)
-        if "tunnel_length" in self.early.shape().members:
+        if g.udp_tunnel and g.tunnel:
             early["tunnel_length"] = lengths("tunnel_behind")
-        seq, flags, is_udp = C(0, 32), C(0, 16), at_begin(record.udp, "is_udp")
+        seq, flags, is_udp = C(0, 32), C(0, 16), at_begin(udp, "is_udp")
         if g.tcp:
             seq = running_on("seq", record.seq, lambda seq: (seq + record.size)[:32])
             place = {name: FLAGS_CLEARED[name] ^ record[f"clear_{name}"] for name in FLAGS_CLEARED}
@@ -140,16 +110,12 @@ class HeaderPatcher(wiring.Component):
             units = record.size[3:]
             offset = running_on("offset", units if g.first_last else C(0, 13), lambda offset: (offset + units)[:13])
             side = at_begin(entry.side, "side") if g.first_last else C(0)
-            is_ufo, is_ipv6, more = at_begin(ufo, "is_ufo"), at_begin(record.ipv6, "is_ipv6"), at_begin(~entry.last, "more")
+            is_ufo, is_ipv6, more = at_begin(ufo, "is_ufo"), at_begin(ipv6, "is_ipv6"), at_begin(~entry.last, "more")
             here = Mux(side, 0, offset)
-            fragment = Mux(is_ufo, Mux(is_ipv6, Cat(more, C(0, 2), here), Cat(here, more, C(0, 2))), 0)
-            early["fragment"] = fragment
+            early["fragment"] = Mux(is_ipv6, Cat(more, C(0, 2), here), Cat(here, more, C(0, 2)))
+            fragment = Mux(is_ufo, early["fragment"], 0)
 
-        # --- Clock 2: the fields are in registers; partial sums of them.
-        for name, value in early.items():
-            if name in self.early.shape().members:
-                with m.If(begun[0]):
-                    m.d.sync += self.early[name].eq(value)
+        # --- Clock 2: partial sums of them.
         two = {}
 
         def partial(name, a, b):
@@ -183,22 +149,27 @@ class HeaderPatcher(wiring.Component):
                 kept(tunnel_udp, "mangle_tunnel_2"),
             )
         ufo_2 = kept(is_ufo, "ufo_2") if g.ufo else C(0)
+        early_2 = {name: kept(value, f"{name}_2") for name, value in early.items() if Field[name.upper()] in g.fields}
 
-        # --- Clock 3
-        late = {}
+        # --- Clock 3: every field is in a register.
+        three = {}
 
         def third(name, value):
-            late[name] = Signal(16, name=f"{name}_3")
+            three[name] = Signal(16, name=f"{name}_3")
             with m.If(begun[1]):
-                m.d.sync += late[name].eq(value)
+                m.d.sync += three[name].eq(value)
 
+        for name, value in early_2.items():
+            third(name, value)
         third("ip_csum", ~add(two["ip"], two["id"]))
         if g.tunnel:
             third("inner_ip_csum", ~add(two["inner_ip"], inner_id_2))
         if g.tunnel_csum:
             # (What is added is below 0xFFFF where a zero is mangled: then the sum's zero shows as 0, and inverted as 0xFFFF.)
             third("tunnel_csum", ~add(tunnel_sum_2, two["tunnel"], mangle_tunnel_2))
-        sum_3, mangle_3, take_3 = Signal(16), Signal(), Signal()
+        sum_3 = Signal(16)
+        mangle_3 = Signal()
+        take_3 = Signal()
         udp_3 = kept(is_udp, "udp_2")
         with m.If(begun[1]):
             m.d.sync += [
@@ -215,6 +186,12 @@ class HeaderPatcher(wiring.Component):
                 m.d.sync += crc_3.eq(crc_2)
             m.d.comb += self.take_crc.eq(begun[2] & crc_3)
         with m.If(begun[2]):
-            m.d.sync += [self.late[name].eq(value) for name, value in late.items() if name in self.late.shape().members]
-            m.d.sync += self.late["csum"].eq(~add(sum_3, self.sum, mangle_3))
+            m.d.sync += self.csum.eq(~add(sum_3, self.sum, mangle_3))
+
+        # --- Clock 3, and a row later for the next row: by tag, for each halfword.
+        for lane in range(g.width // 16):
+            with m.Switch(self.tags[lane]):
+                for name, value in three.items():
+                    with m.Case(g.tag(Field[name.upper()])):
+                        m.d.comb += self.values[lane].eq(value)
         return m

@@ -1,0 +1,320 @@
+"""The two halves of the AXI4 port: who asks is served burst by burst, and nothing outside the window is ever asked for."""
+
+from amaranth import Cat, Module, Mux, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from offcut.axi import BURST_INCR, PAGE_BYTES, Axi4
+from offcut.tx.queue import Queue
+
+from .layouts import LANE_BITS, LANES, MARK_BITS
+
+__all__ = ["MOST_WRITES", "READS_DEPTH", "ReadChannel", "WriteChannel", "lanes_between"]
+
+PAGE_BITS = PAGE_BYTES.bit_length() - 1
+MOST_WRITES = 16
+READS_DEPTH = 16
+"""Of the queue of reads under way, of which it holds 13."""
+
+
+def channels(addr_width, *letters):
+    """The members of an AXI4 port whose names begin with these letters."""
+    members = Axi4(addr_width, 8 * LANES).members
+    return {name: member for name, member in members.items() if name.startswith(letters)}
+
+
+def lanes_between(first, last):
+    """One bit for each lane: whether it lies between two lanes."""
+    return Cat((lane >= first) & (lane <= last) for lane in range(LANES))
+
+
+class Window:
+    """Whether an address may be issued: two clocks behind the one in which it is set.
+
+    The window is one of 4 KiB pages: a burst never leaves its page, so its first address speaks for all of it.
+    """
+
+    def __init__(self, m, addr, base, size):
+        offset = Signal(64 - PAGE_BITS)
+        wraps = Signal()
+        pages = Signal(64 - PAGE_BITS)
+        all_allowed = Signal()
+        self.inside = Signal()
+        m.d.sync += [
+            offset.eq(addr[PAGE_BITS:-1] - base[PAGE_BITS:]),
+            wraps.eq(addr[-1]),
+            pages.eq(size[PAGE_BITS:]),
+            all_allowed.eq(size == 0),
+        ]
+        m.d.comb += self.inside.eq(~wraps & (all_allowed | (offset < pages)))
+
+
+class ReadChannel(wiring.Component):
+    """Reads for the rings and for frames, in the order in which they are asked; the rings come first.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    cache : int
+        ARCACHE.
+
+    Members
+    -------
+    ring : In(stream.Signature(geometry.ring_read)), data : In(stream.Signature(geometry.data_read))
+        What to read, within one block. Nothing is asked for while there is no room for it: what comes is taken at once.
+    word : Out(stream.Signature(64, always_ready=True))
+        What was read for the rings.
+    beat : Out(stream.Signature(geometry.beat, always_ready=True))
+        What was read of frames. Behind a chain's last there is a clock without.
+    halt : In(1)
+        Ask for nothing more.
+    quiet : Out(1)
+        Nothing is under way.
+    outside, error : Out(1)
+        Strobes: an address was refused, a read was answered with an error.
+    window_base, window_size : In(64)
+    ar…, r…
+        AXI4.
+    """
+
+    def __init__(self, geometry, *, cache):
+        self._geometry = geometry
+        self._cache = cache
+        super().__init__({
+            "ring": In(stream.Signature(geometry.ring_read)),
+            "data": In(stream.Signature(geometry.data_read)),
+            "word": Out(stream.Signature(8 * LANES, always_ready=True)),
+            "beat": Out(stream.Signature(geometry.beat, always_ready=True)),
+            "halt": In(1),
+            "quiet": Out(1),
+            "outside": Out(1),
+            "error": Out(1),
+            "window_base": In(64),
+            "window_size": In(64),
+            **channels(geometry.addr_width, "ar", "r"),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+
+        # --- One request at a time is looked at, and asked for.
+        request = Signal(g.data_read)
+        for_ring = Signal()
+        m.submodules.reads = reads = Queue(data.StructLayout({"ring": 1, "request": g.data_read}), depth=READS_DEPTH)
+        window = Window(m, request.addr, self.window_base, self.window_size)
+        idle = Signal()
+        m.d.comb += [
+            self.arid.eq(0),
+            self.arsize.eq(LANE_BITS),
+            self.arburst.eq(BURST_INCR),
+            self.arcache.eq(self._cache),
+            self.arprot.eq(0),
+            reads.i.p.ring.eq(for_ring),
+            reads.i.p.request.eq(request),
+        ]
+        with m.If(self.arready):
+            m.d.sync += self.arvalid.eq(0)
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.comb += [
+                    idle.eq(1),
+                    self.ring.ready.eq(~self.halt),
+                    self.data.ready.eq(~self.halt & ~self.ring.valid),
+                ]
+                m.d.sync += [for_ring.eq(self.ring.valid), request.eq(self.data.payload)]
+                with m.If(self.ring.valid):
+                    m.d.sync += [request.addr.eq(self.ring.p.addr), request.beats.eq(self.ring.p.beats)]
+                with m.If((self.ring.valid | self.data.valid) & ~self.halt):
+                    m.next = "Look"
+            with m.State("Look"):
+                m.next = "Judge"
+            with m.State("Judge"):
+                with m.If(~window.inside):
+                    m.d.comb += self.outside.eq(1)
+                    m.next = "Refused"
+                with m.Elif((~self.arvalid | self.arready) & reads.i.ready):
+                    m.d.comb += reads.i.valid.eq(1)
+                    m.d.sync += [
+                        self.arvalid.eq(1),
+                        self.araddr.eq(request.addr[LANE_BITS:-1] << LANE_BITS),
+                        self.arlen.eq(request.beats - 1),
+                    ]
+                    m.next = "Idle"
+            with m.State("Refused"):
+                m.d.comb += idle.eq(1)
+
+        # --- What comes belongs to the oldest read.
+        under_way = Signal(range(READS_DEPTH + 1))
+        came = self.rvalid & self.rready
+        read = reads.o.payload.request
+        beginning = Signal(init=1)
+        pause = Signal()
+        final = read.last & self.rlast & ~reads.o.payload.ring
+        m.d.comb += [
+            self.rready.eq(reads.o.valid & ~pause),
+            reads.o.ready.eq(came & self.rlast),
+            self.quiet.eq(idle & ~self.arvalid & (under_way == 0)),
+            self.error.eq(came & self.rresp[1]),
+        ]
+        m.d.sync += [
+            under_way.eq(under_way + reads.i.valid - (came & self.rlast)),
+            pause.eq(came & final),
+        ]
+        with m.If(came):
+            m.d.sync += beginning.eq(self.rlast)
+        m.d.sync += [
+            self.word.valid.eq(came & reads.o.payload.ring),
+            self.word.payload.eq(self.rdata),
+            self.beat.valid.eq(came & ~reads.o.payload.ring),
+            self.beat.p.data.eq(self.rdata),
+            self.beat.p.first_lane.eq(Mux(beginning, read.first_lane, 0)),
+            self.beat.p.last_lane.eq(Mux(self.rlast, read.last_lane, LANES - 1)),
+            self.beat.p.first.eq(beginning & read.first),
+            self.beat.p.last.eq(final),
+            self.beat.p.frame_len.eq(read.frame_len),
+            self.beat.p.head.eq(read.head),
+        ]
+        return m
+
+
+class WriteChannel(wiring.Component):
+    """Writes for the rings, a word each, and for frames, burst by burst; the rings come first. Answers are counted, not looked at.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    cache : int
+        AWCACHE.
+
+    Members
+    -------
+    ring : In(stream.Signature(geometry.ring_write))
+    data : In(stream.Signature(geometry.data_write))
+        A burst whose words are pulled later.
+    pull : Out(1), first_lane, last_lane : Out(3), source : In(64)
+        A word is taken in a clock with ``pull`` and ``source_valid``: these lanes of it.
+    asked, done : Out(6)
+        Writes taken from ``ring`` and ``data``, and writes answered, since reset, in that order.
+    halt, quiet, outside, error, window_base, window_size
+        As of :class:`ReadChannel`. A burst once taken is always finished.
+    aw…, w…, b…
+        AXI4.
+    """
+
+    def __init__(self, geometry, *, cache):
+        self._geometry = geometry
+        self._cache = cache
+        super().__init__({
+            "ring": In(stream.Signature(geometry.ring_write)),
+            "data": In(stream.Signature(geometry.data_write)),
+            "pull": Out(1),
+            "first_lane": Out(LANE_BITS),
+            "last_lane": Out(LANE_BITS),
+            "source": In(8 * LANES),
+            "source_valid": In(1),
+            "asked": Out(MARK_BITS),
+            "done": Out(MARK_BITS),
+            "halt": In(1),
+            "quiet": Out(1),
+            "outside": Out(1),
+            "error": Out(1),
+            "window_base": In(64),
+            "window_size": In(64),
+            **channels(geometry.addr_width, "aw", "w", "b"),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+
+        request = Signal(g.data_write)
+        word, strobes = Signal(8 * LANES), Signal(LANES)
+        for_ring = Signal()
+        window = Window(m, request.addr, self.window_base, self.window_size)
+        idle = Signal()
+        left = Signal(5)  # beats of the burst that is being pulled
+        w_free = ~self.wvalid | self.wready
+        m.d.comb += [
+            self.awid.eq(0),
+            self.awsize.eq(LANE_BITS),
+            self.awburst.eq(BURST_INCR),
+            self.awcache.eq(self._cache),
+            self.awprot.eq(0),
+            self.bready.eq(1),
+            self.error.eq(self.bvalid & self.bresp[1]),
+        ]
+        with m.If(self.awready):
+            m.d.sync += self.awvalid.eq(0)
+        with m.If(self.wready):
+            m.d.sync += self.wvalid.eq(0)
+        with m.If(self.bvalid):
+            m.d.sync += self.done.eq(self.done + 1)
+
+        # --- Words of a burst, each when it is there.
+        beginning, final_lane = Signal(), Signal(LANE_BITS)
+        first_lane = Signal(LANE_BITS)
+        m.d.comb += [
+            self.pull.eq((left != 0) & w_free),
+            self.first_lane.eq(Mux(beginning, first_lane, 0)),
+            self.last_lane.eq(Mux(left == 1, final_lane, LANES - 1)),
+        ]
+        with m.If(self.pull & self.source_valid):
+            m.d.sync += [
+                self.wvalid.eq(1),
+                self.wdata.eq(self.source),
+                self.wstrb.eq(lanes_between(self.first_lane, self.last_lane)),
+                self.wlast.eq(left == 1),
+                left.eq(left - 1),
+                beginning.eq(0),
+            ]
+
+        # --- One request at a time is looked at while the one before it is being pulled.
+        room = Signal()
+        m.d.comb += room.eq((self.asked - self.done)[:MARK_BITS] < MOST_WRITES)
+        with m.FSM():
+            with m.State("Idle"):
+                m.d.comb += [
+                    idle.eq(1),
+                    self.ring.ready.eq(room & ~self.halt),
+                    self.data.ready.eq(room & ~self.halt & ~self.ring.valid),
+                ]
+                m.d.sync += [
+                    for_ring.eq(self.ring.valid),
+                    request.eq(self.data.payload),
+                    word.eq(self.ring.p.data),
+                    strobes.eq(self.ring.p.strb),
+                ]
+                with m.If(self.ring.valid):
+                    m.d.sync += [request.addr.eq(self.ring.p.addr), request.beats.eq(1)]
+                with m.If((self.ring.valid | self.data.valid) & room & ~self.halt):
+                    m.d.sync += self.asked.eq(self.asked + 1)
+                    m.next = "Look"
+            with m.State("Look"):
+                m.next = "Judge"
+            with m.State("Judge"):
+                with m.If(~window.inside):
+                    m.d.comb += self.outside.eq(1)
+                    m.d.sync += self.asked.eq(self.asked - 1)
+                    m.next = "Refused"
+                with m.Elif((~self.awvalid | self.awready) & (left == 0) & w_free):
+                    m.d.sync += [
+                        self.awvalid.eq(1),
+                        self.awaddr.eq(request.addr[LANE_BITS:-1] << LANE_BITS),
+                        self.awlen.eq(request.beats - 1),
+                    ]
+                    with m.If(for_ring):
+                        m.d.sync += [self.wvalid.eq(1), self.wdata.eq(word), self.wstrb.eq(strobes), self.wlast.eq(1)]
+                    with m.Else():
+                        m.d.sync += [
+                            left.eq(request.beats),
+                            beginning.eq(1),
+                            first_lane.eq(request.first_lane),
+                            final_lane.eq(request.last_lane),
+                        ]
+                    m.next = "Idle"
+            with m.State("Refused"):
+                m.d.comb += idle.eq(1)
+
+        m.d.comb += self.quiet.eq(idle & (self.asked == self.done) & ~self.awvalid & ~self.wvalid & (left == 0))
+        return m

@@ -1,0 +1,349 @@
+"""The receive queue's data: frames are kept whole, and written into the driver's buffers."""
+
+from amaranth import Array, Cat, Module, Mux, ResetInserter, Signal, unsigned
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+from amaranth.utils import ceil_log2
+
+from offcut.axi import AxiStream
+from offcut.tx.queue import Queue
+
+from .bursts import Bursts
+from .layouts import CHAIN_BITS, HEADER_BYTES, LANE_BITS, LANES
+
+__all__ = ["FrameStore", "Scatterer", "frame_bits"]
+
+NUM_BUFFERS_AT = 10
+"""In the header."""
+
+FRAMES = 32
+"""Of the queue of lengths."""
+
+
+def frame_bits(frame_max):
+    """Bits of a frame's length."""
+    return ceil_log2(frame_max + 1)
+
+
+class FrameStore(wiring.Component):
+    """Keeps frames in block RAM, and shows each when it is whole. One that is too long, or comes while nobody listens, is swallowed.
+
+    One beat a clock, while there is room.
+
+    Parameters
+    ----------
+    frame_max : int
+        The longest frame that is kept, in bytes.
+
+    Members
+    -------
+    i : In(AxiStream(64))
+    listen : In(1)
+        Sampled with a frame's first beat.
+    clear : In(1)
+        Forget everything, and swallow the rest of the frame that is coming.
+    lengths : Out(stream.Signature(bits))
+        Of the oldest frame, in bytes.
+    at : In(unsigned(…)), take : In(1), data : Out(64)
+        In the clock behind ``take``, and until the next one: the word ``at`` words behind that frame's beginning.
+    drop : Out(1)
+        Strobe: a frame was swallowed.
+    """
+
+    def __init__(self, frame_max):
+        self._frame_max = frame_max
+        self._depth = 1 << ceil_log2(-(-frame_max // LANES) + LANES)
+        self._bits = frame_bits(frame_max)
+        super().__init__({
+            "i": In(AxiStream(8 * LANES)),
+            "listen": In(1),
+            "clear": In(1),
+            "lengths": Out(stream.Signature(unsigned(self._bits))),
+            "at": In(self._bits - LANE_BITS),
+            "take": In(1),
+            "data": Out(8 * LANES),
+            "drop": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.memory = ram = memory.Memory(shape=8 * LANES, depth=self._depth, init=[])
+        write, read = ram.write_port(), ram.read_port(domain="sync")
+        bits = ceil_log2(self._depth)
+        lengths = Queue(unsigned(self._bits), depth=FRAMES, margin=4)
+        m.submodules.lengths = ResetInserter(self.clear)(lengths)
+
+        # --- Beats in: the frame's bytes are counted, its words are written behind each other.
+        oldest, begun, at = Signal(bits), Signal(bits), Signal(bits)  # the frame to be read, the one that is coming, the next word
+        held = Signal(bits)
+        room = Signal()
+        inside, swallow = Signal(), Signal()
+        ignored = Mux(inside, swallow, ~self.listen)
+        length = Signal(self._bits + 1)
+        ones = Signal(LANE_BITS + 1)
+        m.d.comb += ones.eq(sum(self.i.tkeep))
+        beat = self.i.tvalid & self.i.tready
+        longer = Signal(self._bits + 1)
+        m.d.comb += longer.eq(Mux(inside, length, 0) + ones)
+        too_long = longer > self._frame_max
+        m.d.comb += [
+            held.eq(at - oldest),
+            self.i.tready.eq(room | ignored),
+            write.addr.eq(at),
+            write.data.eq(self.i.tdata),
+            write.en.eq(beat & ~ignored),
+        ]
+        m.d.sync += [room.eq((held < self._depth - 3) & lengths.room), lengths.i.valid.eq(0), self.drop.eq(0)]
+        with m.If(beat):
+            m.d.sync += [inside.eq(~self.i.tlast), swallow.eq(ignored | too_long), length.eq(longer)]
+            with m.If(~ignored):
+                m.d.sync += at.eq(at + 1)
+                with m.If(too_long):
+                    m.d.sync += at.eq(begun)
+                with m.Elif(self.i.tlast):
+                    m.d.sync += [begun.eq(at + 1), lengths.i.valid.eq(1), lengths.i.payload.eq(longer)]
+            m.d.sync += self.drop.eq(self.i.tlast & (ignored | too_long))
+
+        # --- Words out, by their place in the oldest frame.
+        m.d.comb += [
+            self.lengths.valid.eq(lengths.o.valid),
+            self.lengths.payload.eq(lengths.o.payload),
+            lengths.o.ready.eq(self.lengths.ready),
+            read.addr.eq(oldest + self.at),
+            read.en.eq(self.take),
+            self.data.eq(read.data),
+        ]
+        with m.If(self.lengths.valid & self.lengths.ready):
+            m.d.sync += oldest.eq(oldest + ((lengths.o.payload + LANES - 1) >> LANE_BITS))
+
+        with m.If(self.clear):
+            m.d.sync += [oldest.eq(0), begun.eq(0), at.eq(0), swallow.eq(1), lengths.i.valid.eq(0), room.eq(0)]
+        return m
+
+
+class Scatterer(wiring.Component):
+    """Writes frames into chains: first the frame, then the header in front of it, since that holds the number of chains.
+
+    The header's place in the first chain may be of up to 12 pieces, so they are kept until the frame is there.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    frame_max : int
+
+    Members
+    -------
+    lengths, at, take, data
+        Of the frame store.
+    segments : In(stream.Signature(geometry.segment)), records : In(stream.Signature(geometry.record))
+    skip : Out(1), skip_to
+        For the store of segments.
+    mergeable : In(1)
+        Whether VIRTIO_NET_F_MRG_RXBUF was negotiated.
+    write : Out(stream.Signature(geometry.data_write)), pull, first_lane, last_lane, source, source_valid
+        Of the write channel.
+    completions : Out(stream.Signature(geometry.completion))
+    drop : Out(1)
+        Strobe: a frame does not fit into a chain that is not mergeable. The chain waits for the next one.
+    """
+
+    def __init__(self, geometry, *, frame_max):
+        self._geometry = g = geometry
+        self._bits = frame_bits(frame_max)
+        super().__init__({
+            "lengths": In(stream.Signature(unsigned(self._bits))),
+            "at": Out(self._bits - LANE_BITS),
+            "take": Out(1),
+            "data": In(8 * LANES),
+            "segments": In(stream.Signature(g.segment)),
+            "records": In(stream.Signature(g.record)),
+            "skip": Out(1),
+            "skip_to": Out(g.head_bits + 1),
+            "mergeable": In(1),
+            "write": Out(stream.Signature(g.data_write)),
+            "pull": In(1),
+            "first_lane": In(LANE_BITS),
+            "last_lane": In(LANE_BITS),
+            "source": Out(8 * LANES),
+            "source_valid": Out(1),
+            "completions": Out(stream.Signature(g.completion)),
+            "drop": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+        m.submodules.bursts = bursts = Bursts(g)
+        m.submodules.done = done = Queue(g.completion, depth=16)
+        m.submodules.pieces = pieces = memory.Memory(shape=unsigned(g.addr_width + 5), depth=16, init=[])
+        piece_write, piece_read = pieces.write_port(), pieces.read_port(domain="comb")
+        wiring.connect(m, done.o, wiring.flipped(self.completions))
+        record = self.records.payload
+
+        # --- The bytes: a window of two words, from which any eight in a row are taken.
+        header = Signal()  # they come from the header, no longer from the frame
+        num_buffers = Signal(16)
+        word, behind = Signal(8 * LANES), Signal(8 * LANES)
+        place = Signal(LANE_BITS)  # of the next byte in `word`
+        primed = Signal()
+        pulled = Signal(LANE_BITS + 1)
+        shift = Signal(LANE_BITS)
+        over = Signal()
+        moved = Signal(LANE_BITS + 1)
+        turned = Signal(8 * LANES)
+        advance = self.pull & self.source_valid & moved[-1]
+        unpulled = Signal(self._bits)
+        m.d.comb += [
+            behind.eq(Mux(header, num_buffers << 8 * (NUM_BUFFERS_AT - HEADER_BYTES % LANES), self.data)),
+            pulled.eq(self.last_lane - self.first_lane + 1),
+            shift.eq(place - self.first_lane),
+            over.eq(place >= self.first_lane),
+            moved.eq(place + pulled),
+            turned.eq(Cat(Mux((lane < shift) & over, behind.word_select(lane, 8), word.word_select(lane, 8)) for lane in range(LANES))),
+            self.source.eq(Array(turned.rotate_right(8 * lanes) for lanes in range(LANES))[shift]),
+            self.source_valid.eq(primed),
+        ]
+        with m.If(self.pull & self.source_valid):
+            m.d.sync += [place.eq(moved), unpulled.eq(unpulled - pulled)]
+        prime = Signal()
+        m.d.comb += self.take.eq(prime | advance)
+        with m.If(self.take):
+            m.d.sync += [word.eq(behind), self.at.eq(self.at + 1)]
+
+        # --- The chains.
+        addr, left, last = Signal(g.addr_width + 1), Signal(CHAIN_BITS), Signal()
+        frame_left = Signal(self._bits)
+        header_left = Signal(4)
+        written = Signal(CHAIN_BITS + 1)  # into this chain
+        length = self.lengths.payload
+        piece_len = Signal(CHAIN_BITS)
+        m.d.comb += [
+            bursts.i.p.addr.eq(addr),
+            bursts.i.p.len.eq(piece_len),
+            self.write.valid.eq(bursts.o.valid),
+            bursts.o.ready.eq(self.write.ready),
+            *(self.write.p[name].eq(bursts.o.p[name]) for name, _ in g.data_write),
+            self.skip_to.eq(record.stop),
+            piece_write.data.eq(Cat(addr, piece_len[:4])),
+            done.i.p.head.eq(record.head),
+            done.i.p.len.eq(written),
+        ]
+
+        header_piece = Mux(left < header_left, left, header_left)
+        frame_piece = Mux(left < frame_left, left, frame_left)
+        with m.FSM():
+            with m.State("Frame"):
+                m.d.sync += [
+                    header.eq(0),
+                    place.eq(0),
+                    primed.eq(0),
+                    self.at.eq(0),
+                    num_buffers.eq(1),
+                    header_left.eq(HEADER_BYTES),
+                    frame_left.eq(length),
+                    unpulled.eq(length),
+                    piece_write.addr.eq(0),
+                    piece_read.addr.eq(0),
+                    written.eq(0),
+                ]
+                with m.If(self.lengths.valid & self.records.valid):
+                    with m.If(self.mergeable | (length <= record.frame_len)):
+                        m.next = "First word"
+                    with m.Else():
+                        m.d.comb += [self.drop.eq(1), self.lengths.ready.eq(1)]
+                        m.next = "Dropped"
+            with m.State("Dropped"):
+                m.next = "Frame"
+            with m.State("First word"):
+                m.d.comb += prime.eq(1)
+                m.next = "Second word"
+            with m.State("Second word"):
+                m.d.comb += prime.eq(1)
+                m.d.sync += primed.eq(1)
+                m.next = "Segment"
+
+            with m.State("Segment"):
+                m.d.comb += self.segments.ready.eq(1)
+                m.d.sync += [addr.eq(self.segments.p.addr), left.eq(self.segments.p.len), last.eq(self.segments.p.last)]
+                with m.If(self.segments.valid):
+                    m.next = "Piece"
+            with m.State("Piece"):
+                with m.If(header_left != 0):
+                    m.d.sync += piece_len.eq(header_piece)
+                    m.next = "Header piece"
+                with m.Elif(frame_left == 0):
+                    m.next = "Frame written"
+                with m.Elif(left != 0):
+                    m.d.sync += piece_len.eq(frame_piece)
+                    m.next = "Frame piece"
+                with m.Elif(last):
+                    m.next = "Chain full"
+                with m.Else():
+                    m.next = "Segment"
+            with m.State("Header piece"):
+                m.d.comb += piece_write.en.eq(1)
+                m.d.sync += [
+                    piece_write.addr.eq(piece_write.addr + 1),
+                    addr.eq(addr + piece_len[:4]),
+                    left.eq(left - piece_len),
+                    header_left.eq(header_left - piece_len[:4]),
+                    written.eq(written + piece_len[:4]),
+                ]
+                m.next = "Piece"
+                with m.If(left == piece_len):
+                    m.next = "Header segment"
+            with m.State("Header segment"):
+                # The header ends with its segment, or goes on in the next. A frame has at least one byte, so there is one.
+                m.next = "Piece"
+                with m.If(header_left != 0):
+                    m.next = "Segment"
+            with m.State("Frame piece"):
+                m.d.comb += bursts.i.valid.eq(1)
+                with m.If(bursts.i.ready):
+                    m.d.sync += [left.eq(left - piece_len), frame_left.eq(frame_left - piece_len), written.eq(written + piece_len)]
+                    m.next = "Piece"
+                    with m.If(left != piece_len):
+                        m.next = "Frame written"
+
+            # One chain of several is full: the next one, as soon as there is one.
+            with m.State("Chain full"):
+                m.d.comb += done.i.valid.eq(1)
+                with m.If(done.i.ready):
+                    m.d.comb += self.records.ready.eq(1)
+                    m.d.sync += [num_buffers.eq(num_buffers + 1), written.eq(0)]
+                    m.next = "Next chain"
+            with m.State("Next chain"):
+                with m.If(self.records.valid):
+                    m.next = "Segment"
+
+            # The frame is on its way; its header goes the same way.
+            with m.State("Frame written"):
+                with m.If(unpulled == 0):
+                    m.d.sync += [header.eq(1), primed.eq(0), unpulled.eq(HEADER_BYTES), place.eq(LANES - HEADER_BYTES % LANES)]
+                    m.next = "Header"
+            with m.State("Header"):
+                m.d.sync += [word.eq(0), primed.eq(1)]
+                m.next = "Header place"
+            with m.State("Header place"):
+                m.d.sync += [Cat(addr, piece_len).eq(piece_read.data)]
+                m.d.sync += piece_read.addr.eq(piece_read.addr + 1)
+                m.next = "Header written"
+                with m.If(piece_read.addr != piece_write.addr):
+                    m.next = "Header bytes"
+            with m.State("Header bytes"):
+                m.d.comb += bursts.i.valid.eq(1)
+                with m.If(bursts.i.ready):
+                    m.next = "Header place"
+            with m.State("Header written"):
+                with m.If((unpulled == 0) & done.i.ready):
+                    m.d.comb += [
+                        done.i.valid.eq(1),
+                        done.i.p.end.eq(1),
+                        self.skip.eq(1),
+                        self.records.ready.eq(1),
+                        self.lengths.ready.eq(1),
+                    ]
+                    m.next = "Skipped"
+            with m.State("Skipped"):
+                m.next = "Frame"
+        return m

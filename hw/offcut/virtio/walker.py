@@ -1,0 +1,425 @@
+"""Walk the rings of both queues: chains out of the available ring, completions into the used ring."""
+
+from amaranth import Array, Cat, Module, Mux, Signal
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from .layouts import CHAIN_BITS, HEADER_BYTES, LANES, MARK_BITS, QUEUES, RX, Base, DescriptorFlag
+
+__all__ = ["Walker"]
+
+INDEX_BITS = 16
+RING = 4
+"""Where the ring begins behind flags and index, in the available ring and in the used one (2.7.6, 2.7.8)."""
+INDEX = 2
+BLOCK_BEATS = 16
+AWAIT_WORD = ("Index read", "Heads read", "Event read")
+AWAIT_WRITE = ("Armed", "Complete length", "Completed", "Frame completed", "Published")
+MOST_COMPLETED = 16
+"""Completions written before they are published, if there are so many."""
+
+
+class Walker(wiring.Component):
+    """Does one thing at a time, for one queue: completes, fetches chains, or asks the driver whether there are more.
+
+    Registers, descriptors and rings are those of virtio 1.2, 2.7. A chain is shown to its store as a whole, or not at all: what is
+    malformed stops the walker until it is reset.
+
+    Parameters
+    ----------
+    geometry : Geometry
+
+    Members
+    -------
+    set : In(1), set_queue : In(1), set_base : In(2), set_high : In(1), set_data : In(32)
+        Write half an address.
+    running : In(1)
+        Begin nothing new without it.
+    ready : In(2), size : In(2 x size_bits)
+        The queues in use, and their lengths, powers of two.
+    indirect, event_idx : In(1)
+        The features negotiated.
+    kick : In(2)
+        Strobes: look into the available ring.
+    read : Out(stream.Signature(geometry.ring_read)), word : In(stream.Signature(64, always_valid=False, always_ready=True))
+    write : Out(stream.Signature(geometry.ring_write)), asked, done : In(6)
+        Of the channels.
+    segment : Out(geometry.segment), record : Out(geometry.record without its stop)
+    push, commit, rollback : Out(2)
+        For the stores, one bit a queue.
+    full, empty, room : In(2)
+        Of the stores: not one more segment fits; nothing is held; another chain may be begun.
+    received, sent : In(stream.Signature(geometry.completion))
+    used : Out(2)
+        Strobes: the driver wants an interrupt, the used ring has grown.
+    malformed : Out(1)
+        Stays 1: the driver broke a rule.
+    """
+
+    def __init__(self, geometry):
+        self._geometry = g = geometry
+        super().__init__({
+            "set": In(1),
+            "set_queue": In(1),
+            "set_base": In(2),
+            "set_high": In(1),
+            "set_data": In(32),
+            "running": In(1),
+            "ready": In(2),
+            "size_rx": In(g.size_bits),
+            "size_tx": In(g.size_bits),
+            "indirect": In(1),
+            "event_idx": In(1),
+            "kick": In(2),
+            "read": Out(stream.Signature(g.ring_read)),
+            "word": In(stream.Signature(8 * LANES, always_ready=True)),
+            "write": Out(stream.Signature(g.ring_write)),
+            "asked": In(MARK_BITS),
+            "done": In(MARK_BITS),
+            "segment": Out(g.segment),
+            "head": Out(g.head_bits),
+            "frame_len": Out(CHAIN_BITS),
+            "push": Out(2),
+            "commit": Out(2),
+            "rollback": Out(2),
+            "full": In(2),
+            "empty": In(2),
+            "room": In(2),
+            "received": In(stream.Signature(g.completion)),
+            "sent": In(stream.Signature(g.completion)),
+            "used": Out(1),
+            "malformed": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+        high_bits = max(0, g.addr_width - 32)
+
+        # --- What there is for each queue.
+        queue = Signal()
+        last_avail, avail, used, published = (
+            Array(Signal(INDEX_BITS, name=f"{name}_{q}") for q in QUEUES) for name in ("last_avail", "avail", "used", "published")
+        )
+        kicked, armed, again = Signal(2), Signal(2), Signal(2)
+        sizes = Array([self.size_rx, self.size_tx])
+        size = sizes[queue]
+        next_avail, next_used = last_avail[queue], used[queue]
+        place_mask = (size - 1)[: g.head_bits]
+
+        # --- Addresses: a base, and what is added.
+        m.submodules.low = low = memory.Memory(shape=32, depth=8, init=[])
+        m.submodules.high = high = memory.Memory(shape=max(1, high_bits), depth=8, init=[])
+        low_write, high_write = low.write_port(), high.write_port()
+        low_read, high_read = low.read_port(domain="comb"), high.read_port(domain="comb")
+        base = Signal(Base)
+        offset = Signal(INDEX_BITS + 5)
+        addr = Signal(g.addr_width + 1)
+        summed = Signal.like(addr)
+        table = Signal()
+        segment_addr = Signal(8 * LANES)
+        m.d.comb += [
+            low_read.addr.eq(Cat(base, queue)),
+            high_read.addr.eq(Cat(base, queue)),
+            summed.eq(Cat(low_read.data, high_read.data[:high_bits]) + offset),
+            low_write.addr.eq(Mux(table, Cat(Base.TABLE, queue), Cat(self.set_base, self.set_queue))),
+            high_write.addr.eq(low_write.addr),
+            low_write.data.eq(Mux(table, segment_addr[:32], self.set_data)),
+            high_write.data.eq(Mux(table, segment_addr[32:], self.set_data)),
+            low_write.en.eq(table | (self.set & ~self.set_high)),
+            high_write.en.eq(table | (self.set & self.set_high)),
+        ]
+
+        # --- Reads and writes: asked for in one state, waited for in the next.
+        words_left = Signal(5)
+        mark = Signal(MARK_BITS)
+        stored = Signal()  # all that was written up to the mark is there
+        value, wide = Signal(32), Signal()
+        word = self.word.payload
+        halfword = Array(word.word_select(n, INDEX_BITS) for n in range(LANES // 2))[addr[1:3]]
+        m.d.comb += [
+            self.read.p.addr.eq(addr),
+            self.write.p.addr.eq(addr),
+            self.write.p.data.eq(Mux(wide, value.replicate(2), value[:16].replicate(4))),
+            self.write.p.strb.eq(Mux(wide, 0b1111, 0b11) << Cat(0, addr[1] & ~wide, addr[2])),
+            stored.eq(~self.write.valid & (mark == self.done)),
+        ]
+        with m.If(self.read.ready):
+            m.d.sync += self.read.valid.eq(0)
+        with m.If(self.write.valid & self.write.ready):
+            m.d.sync += [self.write.valid.eq(0), mark.eq(self.asked + 1)]
+        with m.If(self.word.valid):
+            m.d.sync += words_left.eq(words_left - 1)
+
+        def locate(which, plus):
+            m.d.comb += [base.eq(which), offset.eq(plus)]
+            m.d.sync += addr.eq(summed)
+
+        def ask(beats):
+            m.d.sync += [self.read.valid.eq(1), self.read.p.beats.eq(beats), words_left.eq(beats)]
+
+        def put(what, *, words):
+            m.d.sync += [self.write.valid.eq(1), value.eq(what), wide.eq(words == 2)]
+
+        # --- The chain at hand.
+        heads, heads_at, heads_left = Signal(8 * LANES), Signal(2), Signal(3)
+        # Of those in the word, one less than there are: in the word, up to the ring's end, and available.
+        in_word, to_end, least = Signal(2), Signal(g.head_bits), Signal(2)
+        waiting = Signal(INDEX_BITS)
+        m.d.comb += [
+            in_word.eq(~addr[1:3]),
+            to_end.eq(place_mask & ~next_avail[: g.head_bits]),
+            least.eq(Mux(in_word < to_end, in_word, to_end)),
+            waiting.eq(avail[queue] - next_avail),
+        ]
+        in_table = Signal()
+        table_len = Signal(INDEX_BITS)
+        index = Signal(INDEX_BITS)  # of the descriptor that comes next
+        half = Signal()  # its address is known already
+        taken = Signal(g.size_bits)
+        total = Signal(CHAIN_BITS + 1)
+        ended = Signal()
+        too_many = Signal()  # for the store, as it is now
+        ignore = Signal()  # what is left of the words that were asked for
+        judge = Signal()
+        begins = Signal()
+        length, flags, following = Signal(32), Signal(INDEX_BITS), Signal(INDEX_BITS)
+        has_next, is_write, is_indirect = (
+            flags[flag.value.bit_length() - 1] for flag in (DescriptorFlag.NEXT, DescriptorFlag.WRITE, DescriptorFlag.INDIRECT)
+        )
+        sum_len = Signal(CHAIN_BITS + 2)
+        m.d.comb += [
+            sum_len.eq(total + length[:CHAIN_BITS]),
+            self.segment.addr.eq(segment_addr),
+            self.segment.len.eq(length),
+            self.segment.last.eq(~has_next),
+        ]
+        m.d.sync += [judge.eq(0), self.frame_len.eq(total - HEADER_BYTES)]
+        with m.If(self.word.valid):
+            m.d.sync += half.eq(~half)
+            with m.If(half):
+                m.d.sync += [judge.eq(1), length.eq(word[:32]), flags.eq(word[32:48]), following.eq(word[48:])]
+            with m.Else():
+                m.d.sync += segment_addr.eq(word)
+        rest, block = Signal(INDEX_BITS + 1), Signal(5)  # words of the table, or of the descriptor, and of the block
+        m.d.comb += [
+            rest.eq((Mux(in_table, (table_len - index)[:INDEX_BITS], 1) << 1) - half),
+            block.eq(BLOCK_BEATS - addr[3:7]),
+        ]
+        limit = Mux(in_table, table_len, size)
+        wild = {
+            "a table in a table, without the feature, or with a descriptor behind it": is_indirect & (in_table | ~self.indirect | has_next),
+            "a table of no, half or too many descriptors": is_indirect
+            & ((length[:4] != 0) | (length[4:] == 0) | length[CHAIN_BITS:].any()),
+            "a table that is not aligned": is_indirect & (segment_addr[:3] != 0),
+            "memory of no bytes, or of too many": ~is_indirect
+            & ((length == 0) | length[CHAIN_BITS:].any() | (sum_len >> CHAIN_BITS).any()),
+            "the wrong direction": ~is_indirect & (is_write != (queue == RX)),
+            "more descriptors than the queue has": ~is_indirect & (taken == size),
+            "a next one that does not exist": has_next & (following >= limit),
+            "an address that the bus does not have": segment_addr[g.addr_width :].any(),
+        }
+
+        # --- What to do next: the other queue's turn, if it has anything.
+        completions = [self.received, self.sent]
+        complete, fetch, poll = [], [], []
+        for q in QUEUES:
+            more = last_avail[q] != avail[q]
+            complete.append(completions[q].valid)
+            fetch.append(more & self.room[q] & (~again[q] | self.empty[q]))
+            poll.append(~more & kicked[q])
+        wants = [self.ready[q] & (complete[q] | fetch[q] | poll[q]) for q in QUEUES]
+        turn = Signal()
+        m.d.comb += turn.eq(Mux(Array(wants)[~queue], ~queue, queue))
+        completion = Mux(queue, self.sent.payload.as_value(), self.received.payload.as_value())
+        completion = g.completion(completion)
+        completed = Signal(range(MOST_COMPLETED + 1))
+        fresh, event = Signal(INDEX_BITS), Signal(INDEX_BITS)
+        m.d.sync += [self.used.eq(0), kicked.eq(kicked | self.kick)]
+
+        def one(bits):
+            return bits.bit_select(queue, 1)
+
+        with m.FSM() as fsm:
+            with m.State("Idle"):
+                m.d.sync += [queue.eq(turn), completed.eq(0)]
+                with m.If(self.running & (wants[0] | wants[1])):
+                    with m.If(Array(complete)[turn]):
+                        m.next = "Complete"
+                    with m.Elif(Array(fetch)[turn]):
+                        m.next = "Heads"
+                    with m.Else():
+                        m.next = "Index"
+
+            # The available ring's index; if nothing has come, ask to be notified, and look again.
+            with m.State("Index"):
+                m.d.sync += kicked.bit_select(queue, 1).eq(0)
+                locate(Base.AVAIL, INDEX)
+                ask(1)
+                m.next = "Index read"
+            with m.State("Index read"):
+                m.d.sync += fresh.eq(halfword)
+                with m.If(self.word.valid):
+                    m.next = "Index known"
+            with m.State("Index known"):
+                m.d.sync += avail[queue].eq(fresh)
+                with m.If((fresh - next_used)[:INDEX_BITS] > size):
+                    m.next = "Malformed"
+                with m.Elif(fresh != next_avail):
+                    m.d.sync += armed.bit_select(queue, 1).eq(0)
+                    m.next = "Idle"
+                with m.Elif(self.event_idx & ~one(armed)):
+                    m.next = "Arm"
+                with m.Else():
+                    m.next = "Idle"
+            with m.State("Arm"):
+                locate(Base.USED, RING + (size << 3))
+                put(next_avail, words=1)
+                m.next = "Armed"
+            with m.State("Armed"):
+                m.d.sync += armed.bit_select(queue, 1).eq(1)
+                with m.If(stored):
+                    m.next = "Index"
+
+            # Up to four chains, which stand in one word of the ring.
+            with m.State("Heads"):
+                locate(Base.AVAIL, RING + Cat(0, next_avail[: g.head_bits] & place_mask))
+                ask(1)
+                m.next = "Heads read"
+            with m.State("Heads read"):
+                m.d.sync += [heads.eq(word), heads_at.eq(addr[1:3]), heads_left.eq(Mux(waiting > least, least, waiting - 1))]
+                with m.If(self.word.valid):
+                    m.next = "Head"
+            with m.State("Head"):
+                m.d.comb += begins.eq(1)
+                head = Array(heads.word_select(n, INDEX_BITS) for n in range(LANES // 2))[heads_at]
+                m.d.sync += [
+                    self.head.eq(head),
+                    index.eq(head),
+                    in_table.eq(0),
+                    half.eq(0),
+                    taken.eq(0),
+                    total.eq(0),
+                    ended.eq(0),
+                    too_many.eq(0),
+                    ignore.eq(0),
+                ]
+                m.next = "Descriptor"
+                with m.If(head >= size):
+                    m.next = "Malformed"
+
+            # One descriptor, or as many as a block of an indirect table still holds.
+            with m.State("Descriptor"):
+                m.d.sync += [half.eq(half & ~ignore), ignore.eq(0)]
+                locate(Mux(in_table, Base.TABLE, Base.DESCRIPTORS), Cat(0, 0, 0, half & ~ignore, index))
+                m.next = "Beats"
+            with m.State("Beats"):
+                ask(Mux(rest < block, rest, block))
+                m.next = "Walk"
+            with m.State("Walk"):
+                with m.If(judge & ~ignore):
+                    with m.If(is_indirect):
+                        m.d.comb += table.eq(1)
+                        m.d.sync += [in_table.eq(1), table_len.eq(length[4:]), index.eq(0), ignore.eq(1)]
+                    with m.Elif(one(self.full)):
+                        m.d.sync += [too_many.eq(1), ignore.eq(1)]
+                    with m.Else():
+                        m.d.comb += self.push.eq(1 << queue)
+                        m.d.sync += [total.eq(sum_len), taken.eq(taken + 1), index.eq(following), ended.eq(~has_next)]
+                        m.d.sync += ignore.eq(~has_next | ~in_table | (following != index + 1))
+                with m.If((words_left == 0) & ~judge):
+                    m.next = "Descriptor"
+                    with m.If(ended):
+                        m.next = "Commit"
+                    with m.Elif(too_many):
+                        m.next = "Put off"
+                with m.If(judge & ~ignore & Cat(wild.values()).any()):
+                    m.d.comb += [self.push.eq(0), table.eq(0)]
+                    m.next = "Malformed"
+            with m.State("Commit"):
+                m.next = "Committed"
+                with m.If(total < HEADER_BYTES):
+                    m.next = "Malformed"
+            with m.State("Committed"):
+                m.d.comb += self.commit.eq(1 << queue)
+                m.d.sync += [
+                    last_avail[queue].eq(next_avail + 1),
+                    again.bit_select(queue, 1).eq(0),
+                    heads_at.eq(heads_at + 1),
+                    heads_left.eq(heads_left - 1),
+                ]
+                # When the last one known has been taken, look whether there are more.
+                with m.If((next_avail + 1)[:INDEX_BITS] == avail[queue]):
+                    m.d.sync += kicked.bit_select(queue, 1).eq(1)
+                m.next = "More"
+            with m.State("More"):
+                m.next = "Idle"
+                with m.If((heads_left != 7) & one(self.room) & self.running):
+                    m.next = "Head"
+            with m.State("Put off"):
+                # The store was not empty when this chain began, and is too full for the rest: once more when it is.
+                m.d.comb += self.rollback.eq(1 << queue)
+                m.d.sync += again.bit_select(queue, 1).eq(1)
+                m.next = "Idle"
+
+            # Used elements, then the index that makes them the driver's, then whether it wants to hear of them.
+            with m.State("Complete"):
+                locate(Base.USED, RING + ((next_used[: g.head_bits] & place_mask) << 3))
+                put(completion.head, words=2)
+                m.next = "Complete length"
+            with m.State("Complete length"):
+                with m.If(~self.write.valid):
+                    locate(Base.USED, RING + 4 + ((next_used[: g.head_bits] & place_mask) << 3))
+                    put(completion.len, words=2)
+                    m.d.sync += [used[queue].eq(next_used + 1), completed.eq(completed + 1)]
+                    m.d.comb += [self.received.ready.eq(~queue), self.sent.ready.eq(queue)]
+                    m.next = "Completed"
+                    with m.If(completion.end):
+                        m.next = "Frame completed"
+            with m.State("Completed"):
+                with m.If(~self.write.valid):
+                    m.next = "Idle"
+            with m.State("Frame completed"):
+                with m.If(~self.write.valid):
+                    m.next = "Publish"
+                    with m.If(Array(complete)[queue] & (completed != MOST_COMPLETED)):
+                        m.next = "Complete"
+            with m.State("Publish"):
+                with m.If(stored):
+                    locate(Base.USED, INDEX)
+                    put(next_used, words=1)
+                    m.next = "Published"
+            with m.State("Published"):
+                with m.If(stored):
+                    locate(Base.AVAIL, Mux(self.event_idx, RING + (size << 1), 0))
+                    ask(1)
+                    m.next = "Event read"
+            with m.State("Event read"):
+                m.d.sync += event.eq(halfword)
+                with m.If(self.word.valid):
+                    m.next = "Event"
+            with m.State("Event"):
+                # 2.7.7.2: without the feature, a flag says no; with it, the event lies among those that were published.
+                behind = (next_used - event - 1)[:INDEX_BITS]
+                grown = (next_used - published[queue])[:INDEX_BITS]
+                m.d.sync += [
+                    self.used.eq(Mux(self.event_idx, behind < grown, ~event[0])),
+                    published[queue].eq(next_used),
+                ]
+                m.next = "Idle"
+
+            with m.State("Malformed"):
+                m.d.comb += self.malformed.eq(1)
+
+        # What the proof rests on: nothing is asked for but in states that wait for it.
+        awaits_word = Signal()
+        awaits_words = Signal()
+        awaits_write = Signal()
+        in_chain = Signal()
+        m.d.comb += [
+            awaits_word.eq(Cat(fsm.ongoing(state) for state in AWAIT_WORD).any()),
+            awaits_words.eq(fsm.ongoing("Walk")),
+            in_chain.eq(Cat(fsm.ongoing(state) for state in ("Descriptor", "Beats", "Walk")).any()),
+            awaits_write.eq(Cat(fsm.ongoing(state) for state in AWAIT_WRITE).any()),
+        ]
+        return m

@@ -1,0 +1,6 @@
+"""What scripts/bench is made of, on the import path."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))

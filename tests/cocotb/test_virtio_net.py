@@ -1,0 +1,83 @@
+"""The network device as Verilog, under cocotb: a driver written from the specification, and memory that stalls and caches."""
+
+import functools
+
+import pytest
+
+from bench.simulate import run
+from bench.virtio_designs import Nic, Watched, as_verilog
+from offcut.config import Config
+from offcut.virtio import VirtioNet
+
+TOP = "virtio_net"
+
+GROUPS = {
+    "frames": (
+        "frames_go_both_ways_whatever_was_negotiated",
+        "frames_of_64_kib_leave_from_many_pieces",
+        "a_chain_may_be_as_long_as_the_queue",
+        "without_buffers_frames_wait_and_none_is_lost",
+        "a_frame_that_fits_no_chain_is_dropped_and_the_chain_waits",
+        "without_the_driver_s_synchronisation_memory_is_stale",
+    ),
+    "registers": (
+        "registers_are_what_linux_expects",
+        "features_that_do_not_go_together_are_refused",
+        "half_a_register_is_not_written_and_strangers_read_as_zero",
+        "a_change_of_the_link_interrupts_and_counts",
+        "interrupts_come_when_they_are_wanted_and_not_otherwise",
+        "the_device_asks_not_to_be_notified_while_it_looks_itself",
+        "a_driver_of_another_device_is_told_so",
+    ),
+    "faults": (
+        "every_malformed_ring_needs_a_reset_and_does_no_harm",
+        "a_queue_that_cannot_be_is_answered_with_needs_reset",
+        "a_ring_outside_of_the_window_is_never_touched",
+        "memory_that_answers_with_an_error_needs_a_reset",
+    ),
+    "resets": (
+        "a_reset_in_mid_transfer_leaves_nothing_under_way",
+        "a_reset_of_the_design_in_mid_transfer_leaves_no_trace",
+    ),
+}
+"""Tests that share a run."""
+
+
+@functools.cache
+def device():
+    return as_verilog(Watched(VirtioNet(Config())), TOP)
+
+
+@functools.cache
+def nic():
+    return as_verilog(Watched(Nic(Config())), "nic")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_the_device_does_what_the_specification_says(group, seed):
+    run("bench.virtio_net", verilog=device(), top=TOP, tests=GROUPS[group], settings={"seed": seed}, name=f"virtio-{group}")
+
+
+def test_with_the_engine_behind_it_frames_are_cut_as_the_model_says(seed):
+    tests = ["what_the_driver_sends_is_cut_as_the_model_says_and_comes_back"]
+    run("bench.virtio_net", verilog=nic(), top="nic", tests=tests, settings={"seed": seed}, name="virtio-engine")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_thousands_of_frames_go_both_ways(seed):
+    settings = {"seed": seed, "count": 500, "longest": 9000, "sizes": (65_549, 65_535, 100_000, 1_000_000), "resets": 300}
+    tests = (
+        "frames_go_both_ways_whatever_was_negotiated",
+        "frames_of_64_kib_leave_from_many_pieces",
+        "a_reset_in_mid_transfer_leaves_nothing_under_way",
+    )
+    run("bench.virtio_net", verilog=device(), top=TOP, tests=tests, settings=settings, name="virtio-long")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(7200)
+def test_thousands_of_requests_are_cut_as_the_model_says(seed):
+    tests = ["what_the_driver_sends_is_cut_as_the_model_says_and_comes_back"]
+    settings = {"seed": seed, "count": 3000, "jumbo": 0.002}
+    run("bench.virtio_net", verilog=nic(), top="nic", tests=tests, settings=settings, name="virtio-engine-long")
