@@ -9,12 +9,17 @@ from amaranth.back import verilog
 from amaranth.lib import wiring
 
 from offcut import __version__
+from offcut.axi import flat_ports
 from offcut.config import FEATURES, Config
+from offcut.ip.layouts import REQUESTS, check
 
-__all__ = ["TOP", "Port", "convert", "generate", "ports", "switches", "tidy"]
+__all__ = ["CORE", "TOP", "Port", "convert", "generate", "ports", "switches", "tidy"]
 
 TOP = "offcut_tx"
 """Name of the top module of a transmit engine."""
+
+CORE = "offcut_core"
+"""Name of the top module of the same behind AXI4-Lite registers."""
 
 LINT_OFF = {
     "DECLFILENAME": "the file has the name that its user gave it, and holds every module",
@@ -46,31 +51,54 @@ def switches(config: Config) -> str:
     return " ".join([f"--width {config.width} --features '{features}' --mtu-max {config.mtu_max}", *optional])
 
 
-def generate(config: Config) -> str:
+def generate(config: Config, top: str = TOP, requests: str = REQUESTS[0]) -> str:
     """The engine of ``config`` as Verilog text.
 
-    One file with every module; the top is :data:`TOP`, with the flat port names of the interface. The same configuration gives the
-    same text, on any machine.
+    One file with every module, with the flat port names of the interface. The same configuration gives the same text, on any machine.
 
     Parameters
     ----------
     config : offcut.config.Config
+    top : str
+        The top module: :data:`TOP`, or :data:`CORE`.
+    requests : str
+        Out of :data:`offcut.ip.layouts.REQUESTS`, for :data:`CORE`: where each frame's request comes from.
+
+    Raises
+    ------
+    ValueError
+        If ``top`` or ``requests`` is none of these.
     """
-    from offcut.tx import OffcutTx  # only here, so that the port table and stand-ins need no engine
+    # Only here, so that the port table and stand-ins need no engine.
+    component: wiring.Component
+    if top == TOP:
+        if requests != REQUESTS[0]:
+            raise ValueError(f"{TOP} takes requests by {REQUESTS[0]} alone, not {requests!r}; {CORE} has adapters")
+        from offcut.tx import OffcutTx
+
+        component, switch = OffcutTx(config), ""
+    elif top == CORE:
+        check(config, requests)
+        from offcut.core.core import OffcutCore
+
+        component, switch = OffcutCore(config, requests), "--top core " + f"--requests {requests} " * (requests != REQUESTS[0])
+    else:
+        raise ValueError(f"The top module is {TOP} or {CORE}, not {top}")
 
     header = [
         f"Offcut {__version__}: TCP segmentation and checksum offload, transmit side.",
-        f"Made by: offcut verilog {switches(config)}",
+        f"Made by: offcut verilog {switch}{switches(config)}",
         f"Written by Amaranth {amaranth.__version__}; edit the gateware, not this file.",
         "",
         f"Bus width:          {config.width} bits",
         f"Longest wire frame: {config.mtu_max} bytes with Ethernet header",
         f"UDP fragments:      the one with the UDP header leaves {config.ufo_order}",
         f"User bits:          {config.user_width or 'none'}",
+        *([f"Requests:           by {requests}"] if top == CORE else []),
         "Features:",
         *(f"  {'+' if config.has(name) else '-'} {name}: {what}" for name, what in FEATURES.items()),
     ]
-    return convert(OffcutTx(config), name=TOP, header=header)
+    return convert(component, name=top, header=header)
 
 
 def convert(component: wiring.Component, *, name: str, header: Sequence[str] = ()) -> str:
@@ -79,15 +107,16 @@ def convert(component: wiring.Component, *, name: str, header: Sequence[str] = (
     Parameters
     ----------
     component : amaranth.lib.wiring.Component
-        Its members are plain signals; the ports have their names and their order.
+        The ports have the names of its members, flat, and their order.
     name : str
         Name of the top module.
     header : sequence of str
         Lines of the comment on top.
     """
-    text = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    flat = flat_ports(component)
+    text = verilog.convert(component, name=name, ports=flat, emit_src=False, strip_internal_attrs=True)
     body = text.split("*/\n", 1)[1].strip()
-    order = ["clk", "rst", *(".".join(path) for path, _, _ in component.signature.flatten(component))]
+    order = ["clk", "rst", *flat]
     body = re.sub(rf"^module {name}\((.*?)\);", lambda match: _port_list(name, match[1], order), body, count=1, flags=re.S)
     return tidy(body, header)
 

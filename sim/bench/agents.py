@@ -41,15 +41,16 @@ PATTERNS = {
 
 
 class _Sidebands:
-    """``s_axis_tuser`` and the inputs of :data:`CFG` as one signal, tuser lowest, for they are all sampled with a frame's first beat."""
+    """``s_axis_tuser`` and the inputs of :data:`CFG` that there are as one signal, tuser lowest, for they are all sampled with a frame's first beat."""
 
     def __init__(self, dut):
-        self._parts = [dut.s_axis_tuser, *(getattr(dut, name) for name in CFG)]
+        self._cfg = {name: read for name, read in CFG.items() if hasattr(dut, name)}
+        self._parts = [dut.s_axis_tuser, *(getattr(dut, name) for name in self._cfg)]
 
     def of(self, case):
         """What the signal is with a case."""
         value, shift = case.tuser, len(self._parts[0])
-        for part, read in zip(self._parts[1:], CFG.values(), strict=True):
+        for part, read in zip(self._parts[1:], self._cfg.values(), strict=True):
             value |= read(case) << shift
             shift += len(part)
         return value

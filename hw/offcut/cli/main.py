@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from offcut import __version__
-from offcut.cli import build, features, live, oracle, segment, verilog
+from offcut.cli import build, features, ip, live, oracle, segment, verilog
 from offcut.cli.errors import CommandError
 from offcut.cli.signals import Terminated, terminable
 
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"offcut {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
-    for module in (segment, live, oracle, verilog, build, features):
+    for module in (segment, live, oracle, verilog, ip, build, features):
         module.add_parser(commands)
     return top
 

@@ -160,12 +160,12 @@ def engine_verilog(config: Config, *, directory: str | Path | None = None) -> st
     return path.read_text()
 
 
-def lint(text: str) -> str:
+def lint(text: str, top: str = verilog.TOP) -> str:
     """What ``verilator --lint-only -Wall`` says about Verilog ``text``: an empty string if nothing."""
     with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / f"{verilog.TOP}.v"
+        path = Path(scratch) / f"{top}.v"
         path.write_text(text)
-        run = _verilator().run(["--lint-only", "-Wall", "--top-module", verilog.TOP, path], check=False)
+        run = _verilator().run(["--lint-only", "-Wall", "--top-module", top, path], check=False)
     return run.stderr.replace(scratch + os.sep, "") if run.returncode else ""
 
 
