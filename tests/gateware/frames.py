@@ -162,16 +162,28 @@ def plan_numbers(g, header_end, header_len, gso_size=None):
     """What a plan says of a frame whose first ``header_end`` bytes leave as ``header_len``, and that is cut at ``gso_size``, if it is."""
     size = g.bus_bytes
     skip, shift = window(header_end - header_len % size, size)
-    plan = {"headed": 1, "header_len": header_len, "moved": int(header_len != header_end), "skip": skip, "shift": shift}
+    moved = int(header_len != header_end)
+    plan = {
+        "headed": 1,
+        "header_len": header_len,
+        "moved": moved,
+        "skip": skip,
+        "skips": int(skip != 0),
+        "shift": shift,
+        "until": size + shift,
+    }
     if gso_size is None:
         return plan | {"cut": 0}
     last_row, last_lane = divmod(header_len + gso_size - 1, size)
+    single = last_row == header_len // size
+    if single:
+        plan["until"] = last_lane + shift + 1 if moved else size + last_lane
     return plan | {
         "cut": 1,
         "last_row": last_row,
         "last_lane": last_lane,
         "tail": last_lane + shift + 1,
-        "single": int(last_row == header_len // size),
+        "single": int(single),
         "step_lane": gso_size % size,
         "step_row": step_row(size, header_len, gso_size),
     }

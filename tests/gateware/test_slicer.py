@@ -20,6 +20,11 @@ NAMES = (
 """Of a step: all but the plan."""
 
 
+def whole_plan(size):
+    """The plan of a frame that leaves as it came: its words are its rows."""
+    return {"cut": 0, "shift": size - 1, "until": 2 * size - 1}
+
+
 def cut_plan(g, header_end, gso_size, longer=0, **fields):
     return plan_numbers(g, header_end, header_end + longer, gso_size) | fields
 
@@ -30,7 +35,7 @@ class Frame:
     def __init__(self, g, length, plan, header_end=0, gso_size=None, fault=0, empty=False):
         size = g.bus_bytes
         self.g, self.length, self.fault, self.header_end, self.gso_size = g, length, fault, header_end, gso_size
-        self.plan = plan | {"swallow": int(bool(plan.get("drop"))), "limit_first": int(bool(plan.get("limit")) and plan["end"] < size)}
+        self.plan = whole_plan(size) | plan | {"swallow": int(bool(plan.get("drop"))), "limit_first": int(bool(plan.get("limit")) and plan["end"] < size)}
         self.rows = []
         for at in range(0, length, size):
             last = at + size >= length and not empty
@@ -312,7 +317,7 @@ def test_after_a_reset_in_mid_frame_the_next_frame_starts_anew():
         ctx.set(dut.plan.valid, 0)
         ctx.set(dut.rows.valid, 0)
         await pulse(ctx, reset)
-        ctx.set(dut.plan.payload, {"cut": 0})
+        ctx.set(dut.plan.payload, whole_plan(g.bus_bytes))
         ctx.set(dut.plan.valid, 1)
         ctx.set(dut.rows.payload, row_end(3, last=True))
         ctx.set(dut.rows.valid, 1)

@@ -246,9 +246,11 @@ class Geometry:
                 "slot": slot,
                 "header_len": header,  # as it leaves, 0 unless headed
                 "skip": header - lanes if lanes < header else 1,  # rows to pass over before the first word of payload is in the window
-                "moved": 1,  # the header leaves longer or shorter than it came: the window begins with this
-                "shift": lanes,
-                "tail": lanes + 1,
+                "skips": 1,  # that is not 0
+                "moved": 1,  # the header leaves longer or shorter than it came: the window begins elsewhere
+                "shift": lanes,  # where the window begins
+                "tail": lanes + 1,  # where a full segment that begins there ends in its window
+                "until": lanes + 1,  # where the first word ends in its window, unless the frame does
                 "last_row": self.row_bits,  # of a full segment: the row and lane of its last byte as it leaves
                 "last_lane": lanes,
                 "single": 1,  # cut, and a full segment's payload fits one row

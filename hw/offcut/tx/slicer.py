@@ -115,19 +115,23 @@ class Slicer(wiring.Component):
         header_rows = plan.header_len >> bits
         limit_row, limit_lane = plan.end >> bits, plan.end[:bits]
         more_header, full_next, at_limit_next = Signal(), Signal(), Signal()
+        until_next = Signal(bits + 1)
         tail_next = Signal(bits + 1)
-        skips = plan.skip != 0
+        skips = plan.skips
         in_header = named(Mux(begin, skips | plan.moved, more_header), "in_header")
         full = named(Mux(opening, plan.single, full_next), "full")  # the word ends a full segment
         at_limit = named(Mux(begin, plan.limit_first, at_limit_next), "at_limit")  # nothing behind limit_lane of head belongs to the frame
 
         # --- The word's last byte in the window, if the frame does not end before: in head (over) or in older, and in which lane.
-        # All of its places are compared at once, and the answer chosen late.
-        over = ~full | level | tail_next[bits]
+        until = named(Mux(opening, plan.until, until_next), "until")
+        over = until[bits]
 
         def in_word(lane):
             """Whether a lane, of the row in which the word ends, is not behind its last byte."""
-            return Mux(full, Mux(level, at_most(lane, plan.last_lane), at_most(lane, tail_next[:bits])), at_most(lane, shift))
+            return at_most(lane, until[:bits])
+
+        def end_of(full, level, tail, shift):
+            return Mux(full, Mux(level, Cat(plan.last_lane, C(1, 1)), tail), Cat(shift, C(1, 1)))
 
         # --- Does the frame end in it? In the row where it says so, or where the plan's limit lies.
         head = self.rows.payload
@@ -149,8 +153,10 @@ class Slicer(wiring.Component):
         pop, finish, go, emit = Signal(), Signal(), Signal(), Signal()
         total = Signal(bits + 1)
         next_shift, carry = total[:bits], total[bits]
+        next_tail = Signal(bits + 1)
         m.d.comb += [
             total.eq(shift + plan.step_lane),
+            next_tail.eq(plan.last_lane + next_shift + 1),
             go.eq(self.plan.valid & self.room & (self.rows.valid | ~needs_row | owed | closing)),
             self.rows.ready.eq(go & pop),
             self.plan.ready.eq(go & finish),
@@ -190,11 +196,13 @@ class Slicer(wiring.Component):
         with m.If(go & closing):
             m.d.sync += closing.eq(0)
         with m.Elif(go & ~swallow):
+            fills = plan.cut & (row_next == plan.last_row)
             m.d.sync += [
                 begin.eq(0),
                 same.eq(0),
                 back.eq(0),
-                full_next.eq(plan.cut & (row_next == plan.last_row)),
+                full_next.eq(fills),
+                until_next.eq(end_of(fills, level, tail_next, shift)),
                 opening.eq(in_header),
                 fresh.eq(in_header),
             ]
@@ -221,7 +229,8 @@ class Slicer(wiring.Component):
                 with m.If(full):
                     m.d.sync += [
                         shift.eq(next_shift),
-                        tail_next.eq(plan.last_lane + next_shift + 1),
+                        tail_next.eq(next_tail),
+                        until_next.eq(end_of(plan.single, C(0), next_tail, next_shift)),
                         same.eq(~moves),
                         back.eq(~carry & plan.step_row.more),
                         row.eq(header_rows),

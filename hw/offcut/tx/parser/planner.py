@@ -153,6 +153,13 @@ class Planner(wiring.Component):
             plans[2].step_row.more.eq((head_lane + step_lane) > g.bus_bytes),
         ]
 
+        # --- Clock 4: where the first word ends.
+        full_end = Mux(plans[2].moved, plans[2].tail, Cat(plans[2].last_lane, 1))
+        m.d.sync += [
+            plans[3].skips.eq(plans[2].skip != 0),
+            plans[3].until.eq(Mux(plans[2].single, full_end, Cat(plans[2].shift, 1))),
+        ]
+
         # --- Clock 6: the sums.
         last = PLANNER_CLOCKS - 1
         m.d.sync += [
