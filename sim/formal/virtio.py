@@ -9,6 +9,7 @@ __all__ = ["bursts_bench", "read_bench", "walker_bench", "write_bench"]
 BLOCK_BEATS = 16
 LANES = 8
 PAGE_BITS = 12
+MOST_WRITES = 16
 
 
 def in_block(addr, beats):
@@ -175,6 +176,14 @@ def walker_bench(walker, *, invariants=True):
     queue, taken, table = bench.dut["queue"], bench.dut["taken"], bench.dut["table"]
     size = Mux(queue, walker.size_tx, walker.size_rx)
     begins = bench.dut["begins"]
+    # Writes are numbered as they are taken, and answered in that order, others' among them; at most 16 are under way.
+    put = bench.past(walker.write.valid & walker.write.ready)
+    grown, answered = (walker.asked - bench.past(walker.asked))[:6], (walker.done - bench.past(walker.done))[:6]
+    under_way = (walker.asked - walker.done)[:6]
+    bench.assume((grown <= 1) & (answered <= 1) & (under_way <= MOST_WRITES) & (~put | (grown == 1)))
+    behind = (bench.dut["mark"] - walker.done)[:6]
+    bench.claim(~bench.dut["awaited"] | (behind <= MOST_WRITES), "the answer that is awaited has not passed by")
+
     limit = Mux(bench.dut["in_table"], bench.dut["table_len"], size)
     bench.invariant(~bench.dut["in_chain"] | bench.dut["ended"] | (bench.dut["index"] < limit), "the next descriptor exists")
     bench.invariant(~bench.dut["in_chain"] | bench.dut["awaits_words"] | ~bench.dut["ended"], "a chain that has ended asks for no more")

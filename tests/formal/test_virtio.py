@@ -32,6 +32,7 @@ FAULTS = [
     ("writes", "with m.If(self.awready):\n            m.d.sync += self.awvalid.eq(0)", "m.d.sync += self.awvalid.eq(0)", 8, "awvalid"),
     ("reads", "(offset < pages)", "(offset <= pages)", 8, "outside of the window"),
     ("reads", "(~self.arvalid | self.arready) & reads.i.ready", "reads.i.ready", 8, "ar does not change"),
+    ("walker", "with m.Elif(mark == self.done):", "with m.Elif(stored & (mark == self.done)):", 0, "passed by"),
     ("walker", "(taken == size)", "(taken == 1 << g.head_bits)", 0, "as many descriptors"),
     ("walker", "is_indirect & (in_table | ~self.indirect", "is_indirect & (~self.indirect", 0, "one table"),
 ]

@@ -133,7 +133,8 @@ class Walker(wiring.Component):
         # --- Reads and writes: asked for in one state, waited for in the next.
         words_left = Signal(5)
         mark = Signal(MARK_BITS)
-        stored = Signal()  # all that was written up to the mark is there
+        awaited = Signal()  # the write with that number has not been answered: noted at once, since others are answered behind it
+        stored = Signal()
         value, wide = Signal(32), Signal()
         word = self.word.payload
         halfword = Array(word.word_select(n, INDEX_BITS) for n in range(LANES // 2))[addr[1:3]]
@@ -142,12 +143,14 @@ class Walker(wiring.Component):
             self.write.p.addr.eq(addr),
             self.write.p.data.eq(Mux(wide, value.replicate(2), value[:16].replicate(4))),
             self.write.p.strb.eq(Mux(wide, 0b1111, 0b11) << Cat(0, addr[1] & ~wide, addr[2])),
-            stored.eq(~self.write.valid & (mark == self.done)),
+            stored.eq(~self.write.valid & ~awaited),
         ]
         with m.If(self.read.ready):
             m.d.sync += self.read.valid.eq(0)
         with m.If(self.write.valid & self.write.ready):
-            m.d.sync += [self.write.valid.eq(0), mark.eq(self.asked + 1)]
+            m.d.sync += [self.write.valid.eq(0), mark.eq(self.asked + 1), awaited.eq(1)]
+        with m.Elif(mark == self.done):
+            m.d.sync += awaited.eq(0)
         with m.If(self.word.valid):
             m.d.sync += words_left.eq(words_left - 1)
 
