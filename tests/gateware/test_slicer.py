@@ -35,7 +35,11 @@ class Frame:
     def __init__(self, g, length, plan, header_end=0, gso_size=None, fault=0, empty=False):
         size = g.bus_bytes
         self.g, self.length, self.fault, self.header_end, self.gso_size = g, length, fault, header_end, gso_size
-        self.plan = whole_plan(size) | plan | {"swallow": int(bool(plan.get("drop"))), "limit_first": int(bool(plan.get("limit")) and plan["end"] < size)}
+        self.plan = (
+            whole_plan(size)
+            | plan
+            | {"swallow": int(bool(plan.get("drop"))), "limit_first": int(bool(plan.get("limit")) and plan["end"] < size)}
+        )
         self.rows = []
         for at in range(0, length, size):
             last = at + size >= length and not empty
