@@ -18,6 +18,9 @@ DECERR = 3
 INCR = 1
 WORD_BYTES = 4
 BEAT_BYTES = 8
+LAST_AT, ID_AT = 72, 73
+"""In a beat of write data: behind the data and their strobes."""
+
 MOST_WAITING = 8
 """Requests of each direction that memory takes before it has answered."""
 
@@ -82,6 +85,11 @@ class Processor:
         self._queues["w"].put_nowait(beat)
         await answer["done"].wait()
         return answer["beats"][0][1]
+
+    @property
+    def idle(self):
+        """Whether everything has been answered."""
+        return not any(self._owed.values())
 
     def _request(self, address, size, beats):
         return {
@@ -165,31 +173,31 @@ class Memory3:
     """
 
     def __init__(self, dut, prefix, memories, *, seed, stall, latency):
-        names = (
-            "seen",
-            "busy",
-            "ar",
-            "aw",
-            "w",
-            "arready",
-            "awready",
-            "wready",
-            "rid",
-            "rdata",
-            "rresp",
-            "rlast",
-            "rvalid",
-            "bid",
-            "bresp",
-            "bvalid",
-        )
+        names = "seen busy ar aw w arready awready wready rid rdata rresp rlast rvalid bid bresp bvalid".split()
         self._port = {name: getattr(dut, f"{prefix}_{name}") for name in names}
         self._edge, self._memories = RisingEdge(dut.clk), memories
         self._rng = random.Random(f"memory {seed}")
         self.pause(stall, latency)
-        for name in ("arready", "awready", "wready", "rvalid", "bvalid"):
-            self._port[name].value = 0
+        self.held = False
+        self.clear()
         cocotb.start_soon(self._run())
+
+    def clear(self):
+        """Forget everything that has been asked: the design is being reset. Nothing is taken while ``held`` is True."""
+        self._reads, self._requests, self._beats, self._written = deque(), deque(), [], deque()
+        self._words = deque()  # of the burst that is being answered
+        self._driven = dict.fromkeys(("arready", "awready", "wready", "rvalid", "bvalid"), 0)
+        for name in self._driven:
+            self._port[name].value = 0
+
+    def _idle(self):
+        waiting = self._reads or self._requests or self._beats or self._written or self._words
+        return not waiting and not self._driven["rvalid"] and not self._driven["bvalid"] and not int(self._port["busy"].value)
+
+    def _drive(self, name, value):
+        if self._driven[name] != value:
+            self._driven[name] = value
+            self._port[name].value = value
 
     def pause(self, stall, latency):
         """Pause by another pattern from now on."""
@@ -220,73 +228,70 @@ class Memory3:
         return chosen
 
     async def _run(self):
-        port = self._port
-        seen, busy = port["seen"], port["busy"]
-        driven = dict.fromkeys(("arready", "awready", "wready", "rvalid", "bvalid"), 0)
-        reads, requests, beats, written = deque(), deque(), [], deque()
-        words = deque()  # of the burst that is being answered
+        busy = self._port["busy"]
         now = 0
-
-        def drive(name, value):
-            if driven[name] != value:
-                driven[name] = value
-                port[name].value = value
-
         while True:
-            if not (reads or requests or beats or written or words or driven["rvalid"] or driven["bvalid"] or int(busy.value)):
+            if self._idle():
                 await RisingEdge(busy)
             await self._edge
             now += 1
-            told = int(seen.value)
-            if told & 1 and driven["arready"]:
-                request = int(port["ar"].value)
-                reads.append((request >> 36, self._when(now), request & 0xFFFF_FFFF, (request >> 32 & 15) + 1))
-            if told & 2 and driven["awready"]:
-                request = int(port["aw"].value)
-                requests.append((request >> 36, request & 0xFFFF_FFFF, (request >> 32 & 15) + 1))
-            if told & 4 and driven["wready"]:
-                beats.append(int(port["w"].value))
-            if beats and requests and beats[-1] >> 72 & 1:
-                written.append(self._store(requests.popleft(), beats, now))
-                beats = []
+            if not self.held:
+                self._take(now)
+                self._answer_reads(now)
+                self._answer_writes(now)
 
-            if driven["rvalid"] and told & 8:
-                words.popleft()
-                drive("rvalid", 0)
-            if not words and reads:
-                chosen = self._next(reads, now)
-                if chosen:
-                    identity, _, address, count = chosen
-                    data = self._at(address, identity).bus_read(address, count * BEAT_BYTES)
-                    words.extend((data[8 * n : 8 * n + 8], n + 1 == count) for n in range(count))
-                    port["rid"].value = identity
-            if not driven["rvalid"] and words and not next(self._stalls["r"]):
-                data, last = words[0]
-                port["rdata"].value = int.from_bytes(data, "little")
-                port["rlast"].value = last
-                port["rresp"].value = 0
-                drive("rvalid", 1)
+    def _take(self, now):
+        """What was taken in this clock, and whether more is taken in the next one."""
+        port, driven, stalls = self._port, self._driven, self._stalls
+        seen = self._seen = int(port["seen"].value)
+        if seen & 1 and driven["arready"]:
+            request = int(port["ar"].value)
+            self._reads.append((request >> 36, self._when(now), request & 0xFFFF_FFFF, (request >> 32 & 15) + 1))
+        if seen & 2 and driven["awready"]:
+            request = int(port["aw"].value)
+            self._requests.append((request >> 36, request & 0xFFFF_FFFF, (request >> 32 & 15) + 1))
+        if seen & 4 and driven["wready"]:
+            self._beats.append(int(port["w"].value))
+        whole = bool(self._beats) and self._beats[-1] >> LAST_AT & 1
+        if whole and self._requests:
+            self._written.append(self._store(self._requests.popleft(), self._beats, now))
+            self._beats, whole = [], False
+        self._drive("arready", int(len(self._reads) < MOST_WAITING and not next(stalls["ar"])))
+        self._drive("awready", int(len(self._requests) + len(self._written) < MOST_WAITING and not next(stalls["aw"])))
+        self._drive("wready", int(not whole and not next(stalls["w"])))
 
-            if driven["bvalid"] and told & 16:
-                drive("bvalid", 0)
-            if not driven["bvalid"] and written and not next(self._stalls["b"]):
-                chosen = self._next(written, now)
-                if chosen:
-                    port["bid"].value = chosen[0]
-                    port["bresp"].value = 0
-                    drive("bvalid", 1)
+    def _answer_reads(self, now):
+        port, words = self._port, self._words
+        if self._driven["rvalid"] and self._seen & 8:
+            words.popleft()
+            self._drive("rvalid", 0)
+        if not words and (chosen := self._next(self._reads, now)):
+            identity, _, address, count = chosen
+            data = self._at(address, identity).bus_read(address, count * BEAT_BYTES)
+            words.extend((data[BEAT_BYTES * n :][:BEAT_BYTES], n + 1 == count) for n in range(count))
+            port["rid"].value = identity
+        if not self._driven["rvalid"] and words and not next(self._stalls["r"]):
+            data, last = words[0]
+            port["rdata"].value = int.from_bytes(data, "little")
+            port["rlast"].value = last
+            port["rresp"].value = 0
+            self._drive("rvalid", 1)
 
-            drive("arready", int(len(reads) < MOST_WAITING and not next(self._stalls["ar"])))
-            drive("awready", int(len(requests) + len(written) < MOST_WAITING and not next(self._stalls["aw"])))
-            whole = bool(beats) and beats[-1] >> 72 & 1  # and its request has not come
-            drive("wready", int(not whole and not next(self._stalls["w"])))
+    def _answer_writes(self, now):
+        port = self._port
+        if self._driven["bvalid"] and self._seen & 16:
+            self._drive("bvalid", 0)
+        if not self._driven["bvalid"] and self._written and not next(self._stalls["b"]) and (chosen := self._next(self._written, now)):
+            port["bid"].value = chosen[0]
+            port["bresp"].value = 0
+            self._drive("bvalid", 1)
 
     def _store(self, request, beats, now):
         identity, address, count = request
         assert len(beats) == count, f"{len(beats)} beats of data for a burst of {count}"
         memory = self._at(address, identity)
         for number, beat in enumerate(beats):
-            assert beat >> 73 == identity, f"data of ID {beat >> 73:#x} for a request of {identity:#x}"
+            assert beat >> ID_AT == identity, f"data of ID {beat >> ID_AT:#x} for a request of {identity:#x}"
             strobes, data = beat >> 64 & 0xFF, (beat & (1 << 64) - 1).to_bytes(8, "little")
             lane = 0
             while lane < BEAT_BYTES:

@@ -34,6 +34,9 @@ KINDS = ("pass", "csum", "tso", "tso6", "uso", "ufo", "csum-zero", "csum-anywher
 PATIENCE = 6_000
 """Clocks in which nothing moves on any memory port, after which a bench gives up."""
 
+QUIET_CLOCKS = 1_000
+"""More than any pause of memory, and than a frame takes through an engine."""
+
 HEADER_PADDING = bytes(2)
 """What a ``virtio_net_hdr`` of 12 bytes has behind its request: num_buffers."""
 
@@ -46,8 +49,7 @@ PLAIN = {
     "uso_size": 0,
     "disable": 0,
     "user": 0,
-    "mtu": 0,
-}
+} | {"mtu": 0}
 """What a virtio driver cannot say."""
 
 
@@ -102,18 +104,23 @@ class Side:
     def __init__(self, bench, number, memory):
         self.bench, self.number, self.memory = bench, number, memory
         self.irq = getattr(bench.dut, f"irq_{number}")
-        self.wire, self.cut = Wire(), Counter()
-        self.sent = self.irqs = self.spurious = 0
+        self.cut = Counter()
+        self.irqs = self.spurious = 0
+        self.anew()
+        self._serving = None
+        self._kinds = 0
+        self.configure()
+
+    def anew(self):
+        """The design has been reset: nothing of what was sent comes, and the engine counts from 0."""
         engine = settings()["engine"]
+        self.wire, self.sent = Wire(), 0
         self.answers = Answers(
             mtu_max=engine["mtu_max"],
             features=frozenset(engine["features"]),
             ufo_order=engine["ufo_order"],
-            frag_seed=FRAGMENT_SEEDS[number],
+            frag_seed=FRAGMENT_SEEDS[self.number],
         )
-        self._serving = None
-        self._kinds = 0
-        self.configure()
 
     def configure(self, **options):
         """Another driver: options of :class:`virtio_driver.NetDriver`. It has to start anew."""
@@ -225,10 +232,19 @@ class VethBench:
             memory.pause(stall, latency)
 
     async def reset(self, clocks=4):
-        """The whole design's reset."""
+        """The whole design's reset, while the processor waits for nothing; memory forgets what it was asked."""
+        while not self.processor.idle:
+            await ClockCycles(self.dut.clk, 1)
         self.dut.rst.value = 1
+        for memory in self.memories:
+            memory.held = True
+            memory.clear()
         await ClockCycles(self.dut.clk, clocks)
         self.dut.rst.value = 0
+        for memory in self.memories:
+            memory.held = False
+        for side in self.sides:
+            side.anew()
         await ClockCycles(self.dut.clk, 2)
 
     def _watched(self, name):
@@ -261,10 +277,18 @@ class VethBench:
             moved = self.moved
             assert still < patience, f"{what} did not happen, and nothing moves any more"
 
+    async def quiet(self):
+        """Until nothing moves on any memory port: whatever was on its way has come, or never will."""
+        moved, still = self.moved, 0
+        while still < QUIET_CLOCKS:
+            await ClockCycles(self.dut.clk, 50)
+            still = 0 if self.moved != moved else still + 50
+            moved = self.moved
+
     async def settle(self):
         """Until both sides have what must come, and nothing more comes."""
         await self.until(lambda: all(side.settled() for side in self.sides), "the last frame")
-        await ClockCycles(self.dut.clk, 1000)
+        await self.quiet()
         for side in self.sides:
             side.driver.poll()
             side.look()

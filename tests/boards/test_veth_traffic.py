@@ -32,6 +32,7 @@ GROUPS = {
         "each_line_is_raised_by_its_own_device_and_lowered_by_the_acknowledgement",
         "a_driver_without_buffers_stops_what_comes_to_it_and_nothing_else",
         "a_reset_of_one_device_in_mid_transfer_costs_its_own_frames_and_no_other",
+        "a_reset_of_the_design_in_mid_transfer_leaves_no_trace",
     ),
 }
 """Tests that share a run."""
@@ -67,7 +68,7 @@ def simulate(name, group, seed, *, coherent=False, **scale):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_two_drivers_send_to_each_other_through_the_whole_design(group, seed):
-    simulate("arty-z7-20", group, seed, count=60, large=2, resets=12)
+    simulate("arty-z7-20", group, seed, count=40, large=2, resets=9)
 
 
 @pytest.mark.long
