@@ -156,7 +156,7 @@ def test_windows_and_interrupts_of_the_veth_top_stand_where_the_overlay_says(ver
     """The overlay's numbers, out of the Verilog: the bridge's comparisons, and the lines that are driven."""
     text, _ = verilog
     told = overlay(BOARDS[SAMPLE[0][0]], devices=2)
-    bridge = re.search(r"^module \\offcut_veth\.bridge .*?^endmodule", text, flags=re.S | re.M)[0]
+    bridge = re.search(r"^module \\offcut_veth\.logic\.bridge .*?^endmodule", text, flags=re.S | re.M)[0]
     top_bits = re.findall(r"i__a[rw]addr\[31:13\] == \d+'h([0-9a-f]+)", bridge)
     assert len(top_bits) == 2 and len(set(top_bits)) == 1
     base = int(top_bits[0], 16) << 13

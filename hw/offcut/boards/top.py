@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from offcut.axi import AxiStream
 
+from .axi3 import Axi3
 from .axi3_to_lite import Axi3ToLite
 from .catalogue import REGISTERS_BASE
 from .memory_port import MemoryPort
@@ -14,7 +15,7 @@ from .nic import WIRE, Nic
 from .veth import Veth
 from .zynq import ACP, HIGH_PERFORMANCE, Zynq
 
-__all__ = ["COHERENT", "CoreTop", "VethTop"]
+__all__ = ["COHERENT", "CoreTop", "VethLogic", "VethTop"]
 
 COHERENT = {"cache": 0b1111, "user": 0b00001}
 """AxCACHE and AxUSER with which the accelerator coherency port asks the caches."""
@@ -24,6 +25,51 @@ HEARTBEAT_BITS = 27
 
 BLINK_CLOCKS = 1 << 23
 """For how long a LED shows that a wire frame has left."""
+
+
+class VethLogic(wiring.Component):
+    """The pair of network devices, between AXI3 ports as a processing system has them: :class:`VethTop` without the primitive and the pads.
+
+    Parameters
+    ----------
+    config : offcut.config.Config
+    memory_bytes : int
+        The devices' window: nothing at this address or above is read or written.
+    coherent : bool
+        One port into memory for both devices, with AxCACHE and AxUSER as the accelerator coherency port wants them.
+
+    Members
+    -------
+    registers : In(Axi3(data_width=32, id_width=12))
+        Two windows at :data:`~offcut.boards.catalogue.REGISTERS_BASE`.
+    memory : Out(Axi3).array(2), of 1 with ``coherent``
+    irq : Out(2)
+        Level.
+    segments : Out(2)
+        A strobe for each wire frame that has left an engine.
+    """
+
+    def __init__(self, config, *, memory_bytes, coherent=False):
+        self._config, self._memory_bytes, self._coherent = config, memory_bytes, coherent
+        super().__init__({
+            "registers": In(Axi3(data_width=32, id_width=12)),
+            "memory": Out(Axi3(**(ACP if coherent else HIGH_PERFORMANCE))).array(1 if coherent else 2),
+            "irq": Out(2),
+            "segments": Out(2),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+
+        m.submodules.bridge = bridge = Axi3ToLite(base=REGISTERS_BASE, windows=2)
+        m.submodules.veth = veth = Veth(self._config, memory_bytes=self._memory_bytes)
+        wiring.connect(m, wiring.flipped(self.registers), bridge.i)
+        for window, registers in zip(bridge.o, veth.registers, strict=True):
+            wiring.connect(m, window, registers)
+        _connect_memory(m, veth.memory, [wiring.flipped(port) for port in self.memory], self._coherent)
+        m.d.comb += [self.irq.eq(veth.irq), self.segments.eq(veth.segments)]
+
+        return m
 
 
 class VethTop(Elaboratable):
@@ -47,18 +93,16 @@ class VethTop(Elaboratable):
 
         m.submodules.zynq = zynq = Zynq(memory=1 if self._coherent else 2, coherent=self._coherent, interrupts=2, mii=self._board.mii)
         _clock_from(m, zynq)
-        m.submodules.bridge = bridge = Axi3ToLite(base=REGISTERS_BASE, windows=2)
-        m.submodules.veth = veth = Veth(self._config, memory_bytes=self._board.memory_bytes)
-        wiring.connect(m, zynq.registers, bridge.i)
-        for window, registers in zip(bridge.o, veth.registers, strict=True):
-            wiring.connect(m, window, registers)
-        _connect_memory(m, veth.memory, zynq.memory, self._coherent)
-        m.d.comb += zynq.irq.eq(veth.irq)
+        m.submodules.logic = logic = VethLogic(self._config, memory_bytes=self._board.memory_bytes, coherent=self._coherent)
+        wiring.connect(m, zynq.registers, logic.registers)
+        for port, inlet in zip(logic.memory, zynq.memory, strict=True):
+            wiring.connect(m, port, inlet)
+        m.d.comb += zynq.irq.eq(logic.irq)
 
         if self._board.leds:
             beat, busy = Signal(HEARTBEAT_BITS), Signal(range(BLINK_CLOCKS))
             m.d.sync += beat.eq(beat + 1)
-            with m.If(veth.segments.any()):
+            with m.If(logic.segments.any()):
                 m.d.sync += busy.eq(BLINK_CLOCKS - 1)
             with m.Elif(busy != 0):
                 m.d.sync += busy.eq(busy - 1)
