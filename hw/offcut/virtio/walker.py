@@ -384,8 +384,9 @@ class Walker(wiring.Component):
                     m.next = "Idle"
             with m.State("Frame completed"):
                 with m.If(~self.write.valid):
+                    # A frame that is complete is never held back by one of several chains, which may wait for buffers.
                     m.next = "Publish"
-                    with m.If(Array(complete)[queue] & (completed != MOST_COMPLETED)):
+                    with m.If(Array(complete)[queue] & completion.end & (completed != MOST_COMPLETED)):
                         m.next = "Complete"
             with m.State("Publish"):
                 with m.If(stored):
