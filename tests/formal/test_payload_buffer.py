@@ -48,7 +48,7 @@ def test_a_fault_in_the_payload_buffer_is_found(prove, mutant, text, becomes, pr
 
 
 def test_room_given_too_long_is_found(prove, mutant):
-    faulty = mutant(payload_buffer, "ON_THEIR_WAY = 10", "ON_THEIR_WAY = 8").PayloadBuffer(SMALL, BANKS)
+    faulty = mutant(payload_buffer, "ON_THEIR_WAY = 11", "ON_THEIR_WAY = 9").PayloadBuffer(SMALL, BANKS)
     with pytest.raises(ProofFailed, match="what comes after room fits"):
         prove(payload_buffer_bench(faulty, late=ON_THEIR_WAY), depth=2)
 
