@@ -72,7 +72,7 @@ ADAPTED = (
     "width, requests",
     [
         (64, "control"),
-        (128, "vnet12"),
+        pytest.param(128, "vnet12", marks=pytest.mark.long),
         *(pytest.param(width, f"vnet{count}", marks=pytest.mark.long) for width in (32, 64, 512) for count in (10, 20, 24)),
         pytest.param(512, "control", marks=pytest.mark.long),
     ],
