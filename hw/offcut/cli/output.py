@@ -45,8 +45,15 @@ def replacing(name: str) -> Iterator[Output]:
     """
     if name == STANDARD:
         output = Output("standard output", sys.stdout.buffer)
-        yield output
-        output.flush()
+        try:
+            yield output
+            output.flush()
+        except CommandError:
+            # What is still in its buffer cannot be written either: Python would try once more when it ends, and say so in its own words.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, sys.stdout.fileno())
+            os.close(nowhere)
+            raise
         return
     path = Path(os.path.realpath(name))  # a link stays a link, and what it points to is replaced
     with _explained(name):
