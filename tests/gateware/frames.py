@@ -10,6 +10,7 @@ from itertools import pairwise, zip_longest
 from support import ones, row_end
 
 from offcut.tx.layouts import Base, Drop, Field, Kind
+from offcut.tx.parser.instruction import Patch
 
 __all__ = ["Case", "Ethernet", "Frame", "Gre", "IPv4", "IPv6", "Tcp", "Udp", "plan_numbers", "rows_of", "window"]
 
@@ -373,8 +374,7 @@ class Case:
             places[at + 2] = Field.INNER_LENGTH if inner else Field.LENGTH
             places[at + 4] = Field.INNER_IDENTIFICATION if inner else Field.IDENTIFICATION
             places[at + 10] = Field.INNER_IP_CSUM if inner else Field.IP_CSUM
-            # (Where auto cuts a packet with no bit set there, 0 is put in for 0.)
-            if not inner and (self.ufo or (self.auto and header.fragment == 0)):
+            if not inner and self.ufo:
                 places[at + 6] = Field.FRAGMENT
         for header, at, _ in self.frame.of(Gre):
             if header.flags & 0x8000:
@@ -452,33 +452,55 @@ class Case:
             return (inside + ones(between[:4] + between[8:]) + field - (self.end - begin) - 2 * self.out(begin)) % 0xFFFF
         return (inside + ones(between[:4] + between[6:])) % 0xFFFF
 
-    def record(self, g):
-        """What must be in the record of a frame that is cut."""
+    def patches(self):
+        """How the patcher is to make the fields of a frame that is cut: (kind, data, whether it is the last) in the order in which they stand."""
         ips = self.frame.of(IPv4, IPv6)
+        words = []
 
-        def behind(header, at):
-            return self.out(at) + (40 if isinstance(header, IPv6) else 0) - 1
+        def add(kind, data, last=0):
+            words.append((kind, data & 0xFFFF, last))
 
-        wanted = {"inner": 0, "tunnel_csum": 0}
-        wanted |= {"size": self.gso_size, "id_mode": self.id_mode, "udp": int(not self.tcp), "ufo": int(self.ufo), "ipv6": int(self.ipv6)}
-        # (A jumbo payload option behind an IPv6 header does not move where its payload begins.)
-        wanted["length_behind"] = self.out(self.l3) + 40 * self.ipv6 - 1
+        def length(kind, header, at):
+            """(A jumbo payload option behind an IPv6 header does not move where its payload begins.)"""
+            add(kind, -(self.out(at) + (40 if isinstance(header, IPv6) else 0)))
+
+        outer, inner = ips[0], ips[1:]
+        length(Patch.LENGTH, *outer[:2])
         if not self.ipv6:
-            wanted |= {"identification": ips[0][0].identification, "ip_sum": self.ip_sum()}
-        if self.tcp:
-            header = self.transport
-            wanted |= {"seq": int.from_bytes(header[4:8], "big"), "flags": int.from_bytes(header[12:14], "big")}
-            wanted |= {name: self.request[name] for name in ("clear_first", "clear_middle", "clear_last")}
-        elif not self.ufo:
-            wanted["l4_behind"] = self.out(self.l4_at) - 1
-        if len(ips) > 1:
-            inner, at, _ = ips[1]
-            wanted["inner_length_behind"] = behind(inner, at)
-            wanted |= {"inner": 1, "inner_ipv6": int(isinstance(inner, IPv6))}
-            if isinstance(inner, IPv4):
-                wanted |= {"inner_identification": inner.identification, "inner_ip_sum": self.ip_sum(-1)}
+            add(Patch.IDENTIFICATION, outer[0].identification)
+        if self.ufo:
+            add(Patch.FRAGMENT, 0x0001 if self.ipv6 else 0x2000, int(self.ipv6))
+        if not self.ipv6:
+            add(Patch.IP_CSUM, self.ip_sum(), int(self.ufo))
         if self.tunnel:
-            wanted |= {"tunnel_behind": self.out(self.frame.of(Udp)[0][1]) - 1, "tunnel_udp": 1}
+            add(Patch.TUNNEL_LENGTH, -self.out(self.frame.of(Udp)[0][1]))
         if self.tunnel_csum or any(header.flags & 0x8000 for header, *_ in self.frame.of(Gre)):
-            wanted |= {"tunnel_csum": 1, "tunnel_sum": self.tunnel_sum()}
-        return {name: value for name, value in wanted.items() if name in g.record.members}
+            add(Patch.TUNNEL_CSUM, self.tunnel_sum())
+        for header, at, _ in inner:
+            length(Patch.INNER_LENGTH, header, at)
+            if isinstance(header, IPv4):
+                add(Patch.INNER_IDENTIFICATION, header.identification)
+                add(Patch.INNER_IP_CSUM, self.ip_sum(-1))
+        if self.tcp:
+            high, low, flags = (int.from_bytes(self.transport[at : at + 2], "big") for at in (4, 6, 12))
+            add(Patch.LOW, low)
+            add(Patch.HIGH, high)
+            for kind, place, cleared in ((Patch.FLAGS, "first", 0x009), (Patch.FLAGS_MIDDLE, "middle", 0x089), (Patch.FLAGS_LAST, "last", 0x080)):
+                add(kind, flags & ~(cleared ^ self.request[f"clear_{place}"]), 1)
+            add(Patch.FLAGS_ONLY, flags, 1)
+        elif not self.ufo:
+            add(Patch.LOW, -self.out(self.l4_at), 1)
+        return words
+
+    def constants(self):
+        """What the patcher must know beside that."""
+        ips = self.frame.of(IPv4, IPv6)
+        return {
+            "data": self.gso_size,
+            "id_mode": self.id_mode,
+            "udp": int(not self.tcp),
+            "ufo": int(self.ufo),
+            "ipv6": int(self.ipv6),
+            "inner_ipv6": int(len(ips) > 1 and isinstance(ips[1][0], IPv6)),
+            "tunnel_udp": int(self.tunnel),
+        }

@@ -11,12 +11,13 @@ from support import geometry, plain, pulse, simulate
 from offcut.config import FEATURES
 from offcut.tx.layouts import Base, Drop, Kind
 from offcut.tx.parser import HeaderParser
+from offcut.tx.parser.instruction import Patch
 from offcut.tx.queue import Queue
 from offcut.tx.rows import RowStore
 
 WIDTHS = [32, 64, 512]
 ALL = frozenset(FEATURES)
-WORD_BYTES = 4
+HALFWORD_BYTES = 2
 
 OPTIONS = bytes(range(1, 41))
 TAG, SERVICE_TAG = b"\x81\x00\x20\x05", b"\x88\xa8\x00\x07"
@@ -414,7 +415,7 @@ class Bench:
         ]
 
     def run(self, cases, dice=None, *, pauses=0.0, stalls=0.0, hold=0):
-        """(plan, record, words of the header if headed) of each case; for the first ``hold`` clocks there is no room for any."""
+        """(plan, words for the patcher, halfwords of the header if headed) of each case; for the first ``hold`` clocks there is no room for any."""
         g, dut, rows = self.g, self.dut, self.rows
         planned, results = [0], []
 
@@ -451,7 +452,7 @@ class Bench:
             ctx.set(rows.ends.ready, 0)
 
         async def sink(ctx):
-            slots, held, identifications, used = {}, 0, fragment_ids(), 0
+            slots, patches, held, identifications, used = {}, {}, 0, fragment_ids(), 0
             for _ in range(hold):
                 await ctx.tick()
             while planned[0] < len(cases):
@@ -460,18 +461,28 @@ class Bench:
                 ctx.set(dut.released, bool(release))
                 ctx.set(dut.fragment_id, identifications[used])
                 held -= bool(release)
-                _, _, valid, plan, record, write, word, slot, fragmented = await ctx.tick().sample(
-                    dut.plan.valid, dut.plan.payload, dut.record, dut.header.valid, dut.header.payload, dut.header_slot, dut.fragmented
+                _, _, valid, plan, patched, patch, write, word, slot, fragmented = await ctx.tick().sample(
+                    dut.plan.valid,
+                    dut.plan.payload,
+                    dut.patch.valid,
+                    dut.patch.payload,
+                    dut.header.valid,
+                    dut.header.payload,
+                    dut.slot,
+                    dut.fragmented,
                 )
                 used += fragmented
                 if write:
                     if word.index == 0:
-                        slots[slot] = {}
+                        slots[slot], patches[slot] = {}, {}
                     slots[slot][word.index] = plain(word)
+                if patched:
+                    patch = plain(patch)
+                    patches[slot][None if patch["kind"] == Patch.CONSTANTS else patch["index"]] = patch
                 if valid:
                     planned[0] += 1
                     held += plan.headed
-                    results.append((plain(plan), plain(record), dict(slots[plan.slot]) if plan.headed else {}))
+                    results.append((plain(plan), dict(patches.get(plan.slot, {})), dict(slots[plan.slot]) if plan.headed else {}))
             ctx.set(dut.released, 0)
             self.identified = used
 
@@ -479,7 +490,7 @@ class Bench:
         return results
 
 
-def bits_of(g, case, plan, record, words, fragment_id):
+def bits_of(g, case, plan, patches, words, fragment_id):
     """Each thing that must be said of a frame, as (what, got, expected)."""
     yield "drop", Drop(plan["drop"]), case.drop
     yield "swallow", plan["swallow"], int(case.drop != Drop.NONE)
@@ -490,18 +501,21 @@ def bits_of(g, case, plan, record, words, fragment_id):
     yield "auto", plan["auto"], int(case.auto and (case.cut or case.ip or case.l4))
     yield "ufo", plan["ufo"], int(case.ufo)
     yield "crc", plan["crc"], int(case.crc)
-    yield from (cut_bits if case.cut else whole_bits)(g, case, plan, record)
+    yield from (cut_bits if case.cut else whole_bits)(g, case, plan, patches)
     if plan["headed"]:
         header = case.header(fragment_id) if case.cut else case.frame.octets[:12] + b"\x81\x00" + case.tci.to_bytes(2, "big")
         tags = case.tags(g) if case.cut else None
-        count = -(-len(header) // WORD_BYTES)
-        got = b"".join(words[index]["data"].to_bytes(WORD_BYTES, "little") for index in range(count))
+        count = -(-len(header) // HALFWORD_BYTES)
+        got = b"".join(words[index]["data"].to_bytes(HALFWORD_BYTES, "big") for index in range(count))
+        for place, tag in enumerate(tags or []):
+            if tag:  # what stood there counts for nothing
+                got = got[: 2 * place] + header[2 * place :][:2] + got[2 * place + 2 :]
         yield "header", got[: len(header)].hex(), header.hex()
         if tags:
-            yield "fields", [tag for index in range(count) for tag in words[index]["fields"]][: len(tags)], tags
+            yield "fields", [words[index]["field"] for index in range(count)][: len(tags)], tags
 
 
-def whole_bits(g, case, plan, record):
+def whole_bits(g, case, plan, patches):
     added = 0
     if case.tci is not None:
         added = 4
@@ -532,10 +546,10 @@ def whole_bits(g, case, plan, record):
         yield "csum_swap", plan["csum_swap"], case.csum_offset % 2
 
 
-SUMS = ("ip_sum", "inner_ip_sum", "tunnel_sum")
+SUMS = (Patch.IP_CSUM, Patch.INNER_IP_CSUM, Patch.TUNNEL_CSUM)
 
 
-def cut_bits(g, case, plan, record):
+def cut_bits(g, case, plan, patches):
     yield from ((name, plan[name], value) for name, value in plan_numbers(g, case.header_end, case.header_out, case.gso_size).items())
     without = case.auto and not case.tcp and not case.ipv6 and case.field == 0
     if not without:
@@ -548,8 +562,14 @@ def cut_bits(g, case, plan, record):
     if limit:
         yield "end", plan["end"], case.end - 1
         yield "limit_first", plan["limit_first"], int(case.end - 1 < g.bus_bytes)
-    for name, value in case.record(g).items():
-        yield f"record's {name}", record[name] % 0xFFFF if name in SUMS else record[name], value
+    for index, (kind, value, last) in enumerate(case.patches()):
+        got = patches[index]
+        yield f"patch {index}", Patch(got["kind"]), kind
+        yield kind.name, got["data"] % 0xFFFF if kind in SUMS else got["data"], value % 0xFFFF if kind in SUMS else value
+        yield f"{kind.name} is last", got["last"], last
+    for name, value in case.constants().items():
+        if name in patches[None]:
+            yield f"the patcher's {name}", patches[None][name], value
 
 
 def takes_identification(case):
@@ -607,9 +627,9 @@ def test_an_engine_of_few_features_walks_what_it_was_built_for(name):
     cases = [(name, case) for name, case in CASES if name.partition(":")[0] in tables and case.tci is None]
     cases = [(name, case) for name, case in cases if not case.tunnel_csum and not (case.base == Base.USO and not g.uso)]
     assert len(cases) >= 10
-    for (name, case), (plan, record, words) in zip(cases, Bench(g).run([case for _, case in cases]), strict=True):
+    for (name, case), (plan, patches, words) in zip(cases, Bench(g).run([case for _, case in cases]), strict=True):
         absent = {"ufo": 0, "crc": 0} | plan
-        for what, got, expected in bits_of(g, case, absent, record, words, fragment_ids()[0]):
+        for what, got, expected in bits_of(g, case, absent, patches, words, fragment_ids()[0]):
             if what == "header" and case.fragment_header:
                 continue  # the identification is the engine's
             assert got == expected, f"{name}: {what} is {got}, not {expected}"

@@ -121,6 +121,7 @@ class OffcutTx(wiring.Component):
         # --- Headers: a plan for each frame, a slot for each that is cut.
         wiring.connect(m, requests.o, parser.requests)
         wiring.connect(m, parser.header, header_ram.i)
+        wiring.connect(m, parser.patch, patcher.patch)
         m.d.comb += [
             parser.written.eq(rows.written),
             rows.parse_at.eq(parser.parse_at),
@@ -129,10 +130,8 @@ class OffcutTx(wiring.Component):
             parser.released.eq(joiner.released),
             plans.i.valid.eq(parser.plan.valid),
             plans.i.payload.eq(parser.plan.payload),
-            header_ram.into.eq(parser.header_slot),
-            patcher.record.valid.eq(parser.plan.valid & parser.plan.payload.cut),
-            patcher.record.payload.slot.eq(parser.plan.payload.slot),
-            patcher.record.payload.record.eq(parser.record),
+            header_ram.into.eq(parser.slot),
+            patcher.slot.eq(parser.slot),
         ]
 
         if g.ufo:

@@ -11,7 +11,7 @@ __all__ = ["HeaderRam"]
 
 
 class HeaderRam(wiring.Component):
-    """Written four bytes at a time, read a row at a time; with each halfword the tag of the field that stands there.
+    """Written a halfword at a time, read a row at a time; with each halfword the tag of the field that stands there.
 
     Members
     -------
@@ -39,32 +39,31 @@ class HeaderRam(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         g = self._geometry
-        word = self.i.payload
-        parts = g.width // len(word.data)
-        part_bits = ceil_log2(parts)
-        shape = data.StructLayout({"data": len(word.data), "fields": word.fields.shape()})
+        halfword = self.i.payload
+        lanes = g.width // 16
+        lane_bits = ceil_log2(lanes)
+        each = data.StructLayout({"data": 16, "field": g.field_bits})
 
-        # One memory for each word of a row: they are written one by one and read together.
+        # One memory for every two halfwords of a row: they are written one by one and read together.
         reads = []
-        for part in range(parts):
+        for part in range(lanes // 2):
             m.submodules[f"part_{part}"] = ram = memory.Memory(
-                shape=shape,
+                shape=data.ArrayLayout(each.size, 2),
                 depth=g.slots * g.slot_rows,
                 init=[],
                 attrs={"ram_style": "block", "syn_ramstyle": "block_ram"},
             )
-            write, read = ram.write_port(), ram.read_port()
+            write, read = ram.write_port(granularity=1), ram.read_port()
             m.d.comb += [
-                write.en.eq(self.i.valid & (word.index[:part_bits] == part)),
-                write.addr.eq(Cat(word.index[part_bits:], self.into)),
-                write.data.data.eq(word.data),
-                write.data.fields.eq(word.fields),
+                *(write.en[n].eq(self.i.valid & (halfword.index[:lane_bits] == 2 * part + n)) for n in range(2)),
+                *(write.data[n].eq(Cat(halfword.data[8:], halfword.data[:8], halfword.field)) for n in range(2)),
+                write.addr.eq(Cat(halfword.index[lane_bits:], self.into)),
                 read.en.eq(self.take),
                 read.addr.eq(Cat(self.row, self.slot)),
             ]
-            reads.append(read.data)
+            reads += [data.View(each, read.data[n]) for n in range(2)]
         m.d.comb += [
             self.data.eq(Cat(read.data for read in reads)),
-            self.fields.eq(Cat(read.fields for read in reads)),
+            self.fields.eq(Cat(read.field for read in reads)),
         ]
         return m

@@ -277,28 +277,6 @@ class Geometry:
             | user
         )
 
-        # The patcher's constants of a frame that is cut, kept beside its header.
-        self.record = data.StructLayout(
-            {
-                "size": 16,
-                # A length field counts the bytes behind this one.
-                "length_behind": header,
-                "identification": 16,
-                "ip_sum": 16,
-                "id_mode": 2,
-            }
-            | ({"seq": 32, "flags": 16} | flags if self.tcp else {})
-            | ({"udp": 1} if self.uso or self.ufo else {})
-            | ({"ipv6": 1} if self.segments_ipv6 else {})
-            | ({"l4_behind": header} if self.uso else {})
-            | ({"ufo": 1} if self.ufo else {})
-            | ({"inner": 1, "inner_ipv6": 1} if self.tunnel else {})
-            | ({"inner_length_behind": header, "inner_identification": 16, "inner_ip_sum": 16} if self.tunnel else {})
-            | ({"tunnel_udp": 1} if self.udp_tunnel or self.tunnel_csum else {})
-            | ({"tunnel_behind": header} if self.udp_tunnel else {})
-            | ({"tunnel_csum": 1, "tunnel_sum": 16} if self.tunnel_csum else {})
-        )
-
         # One unit that leaves.
         self.entry = data.StructLayout(
             {

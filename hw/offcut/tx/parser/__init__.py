@@ -2,32 +2,32 @@
 
 ::
 
-    requests ─▶ HeaderFeed ─▶ Walker ─▶ Verdict ─▶ Planner ─▶ plans
-                    ▲           └─▶ Packer ─▶ header RAM
-                row store
+    requests ─▶ PlanRegister ─▶ plans
+        │            ▲
+        └──▶ HeaderProcessor ─▶ header RAM, patcher
+                     ▲
+                 row store
 """
 
 from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from .feed import HeaderFeed
-from .packer import Packer, header_write_layout
-from .planner import PLANNER_CLOCKS, Planner
-from .verdict import Verdict
-from .walker import Walker
+from ..patcher.interface import patch_layout
+from .plan import PlanRegister
+from .processor import HeaderProcessor, header_write_layout
 
 __all__ = ["UNDER_WAY", "HeaderParser", "header_write_layout"]
 
-UNDER_WAY = PLANNER_CLOCKS + 4
-"""Plans that can be between the feed and the planner's end."""
+UNDER_WAY = 2
+"""Plans that can still come once there is no room."""
 
 
 class HeaderParser(wiring.Component):
     """A plan for every request, in order.
 
-    Throughput: a frame a clock where nothing is to be walked, else a clock for each word of its header and three more. Latency from a
-    header's last word to its plan: 10 clocks. A frame begins when its plan and its header have room.
+    Throughput: a frame a clock where nothing is to be walked, else as many clocks as its program takes. A frame begins when its plan and its
+    header have room.
 
     Members
     -------
@@ -35,10 +35,11 @@ class HeaderParser(wiring.Component):
     written, parse_at, parse : In, Out, In
         The row store's write address and read port.
     header : Out(stream.Signature(header_write_layout(geometry), always_ready=True))
-    header_slot : Out
+    patch : Out(stream.Signature(patch_layout(geometry), always_ready=True))
+        How the patcher makes the fields of the frame that is walked.
+    slot : Out
+        Whose header and fields these are.
     plan : Out(stream.Signature(geometry.plan, always_ready=True))
-    record : Out(geometry.record)
-        Valid with a plan that cuts.
     room : In(1)
         As many plans have room as can be under way.
     released : In(1)
@@ -57,9 +58,9 @@ class HeaderParser(wiring.Component):
             "parse_at": Out(address),
             "parse": In(geometry.row),
             "header": Out(stream.Signature(header_write_layout(geometry), always_ready=True)),
-            "header_slot": Out(range(geometry.slots)),
+            "patch": Out(stream.Signature(patch_layout(geometry), always_ready=True)),
+            "slot": Out(range(geometry.slots)),
             "plan": Out(stream.Signature(geometry.plan, always_ready=True)),
-            "record": Out(geometry.record),
             "room": In(1),
             "released": In(1),
             "fragment_id": In(32),
@@ -70,43 +71,55 @@ class HeaderParser(wiring.Component):
         m = Module()
         g = self._geometry
 
-        m.submodules.feed = feed = HeaderFeed(g)
-        m.submodules.walker = walker = Walker(g)
-        m.submodules.packer = packer = Packer(g)
-        m.submodules.verdict = verdict = Verdict(g)
-        m.submodules.planner = planner = Planner(g)
-        wiring.connect(m, wiring.flipped(self.requests), feed.i)
-        wiring.connect(m, feed.o, walker.i)
-        wiring.connect(m, walker.header, packer.i)
-        wiring.connect(m, packer.o, wiring.flipped(self.header))
-        wiring.connect(m, planner.plan, wiring.flipped(self.plan))
+        m.submodules.processor = processor = HeaderProcessor(g)
+        m.submodules.register = register = PlanRegister(g)
+        wiring.connect(m, processor.header, wiring.flipped(self.header))
+        wiring.connect(m, processor.patch, wiring.flipped(self.patch))
+
+        # --- One frame at a time; one that is not walked is through in a clock.
+        coming = self.requests.payload
+        request, busy = Signal(g.request), Signal()
+        free, begins, done = Signal(range(g.slots + 1), init=g.slots), Signal(), Signal()
         m.d.comb += [
-            feed.written.eq(self.written),
-            feed.row.eq(self.parse),
-            self.parse_at.eq(feed.at),
-            feed.decided.eq(walker.decided),
-            packer.flush.eq(walker.flush),
-            verdict.request.eq(walker.request),
-            verdict.facts.eq(walker.facts),
-            verdict.bare.eq(walker.bare),
-            verdict.settle.eq(walker.settle),
-            planner.valid.eq(verdict.valid),
-            planner.verdict.eq(verdict.o),
-            *(getattr(planner, name).eq(getattr(walker, name)) for name in ("ip_sum", "inner_ip_sum", "l4_sum", "tunnel_sum")),
-            self.record.eq(planner.record),
-            walker.fragment_id.eq(self.fragment_id),
-            self.fragmented.eq(verdict.fragmented),
+            self.requests.ready.eq(~busy & self.room & (~coming.walk | (free != 0))),
+            begins.eq(self.requests.valid & self.requests.ready),
         ]
-        # The packer is a clock behind, as the slot is.
-        m.d.sync += self.header_slot.eq(planner.slot)
+        with m.If(begins):
+            m.d.sync += [request.eq(coming), busy.eq(coming.walk)]
+        with m.If(processor.done):
+            m.d.sync += busy.eq(0)
+        walked = Signal()
+        m.d.sync += [done.eq(processor.done | (begins & ~coming.walk)), walked.eq(processor.done)]
+        m.d.comb += [
+            processor.begin.eq(begins),
+            processor.row.eq(coming.row),
+            processor.csum.eq(coming.needs_csum),
+            processor.busy.eq(busy),
+            processor.request.eq(request),
+            processor.written.eq(self.written),
+            processor.parse.eq(self.parse),
+            self.parse_at.eq(processor.parse_at),
+            processor.fragment_id.eq(self.fragment_id),
+            self.fragmented.eq(processor.numbered),
+            register.load.eq(begins),
+            register.request.eq(coming),
+            register.write.eq(processor.plan),
+            register.value.eq(processor.result),
+            register.walked.eq(walked),
+            register.flags.eq(processor.flags),
+            register.drop.eq(processor.drop),
+            register.slot.eq(self.slot),
+            self.plan.valid.eq(done),
+            self.plan.payload.eq(register.plan),
+        ]
 
         # --- Header slots: one is set aside for every frame that may need one.
-        free = Signal(range(g.slots + 1), init=g.slots)
-        spared = Signal()
-        m.d.sync += spared.eq(verdict.valid & ~verdict.bare & ~verdict.o.headed)
-        with m.Switch(Cat(feed.begun, spared, self.released)):
+        headed, spared = Signal(), Signal()
+        m.d.comb += [headed.eq(done & register.plan.headed), spared.eq(done & walked & ~register.plan.headed)]
+        with m.If(headed):
+            m.d.sync += self.slot.eq(self.slot + 1)
+        with m.Switch(Cat(begins & coming.walk, spared, self.released)):
             for more, changes in {-1: ("001",), 1: ("010", "100", "111"), 2: ("110",)}.items():
                 with m.Case(*changes):
                     m.d.sync += free.eq(free + more)
-        m.d.comb += [feed.slot_room.eq(free != 0), feed.room.eq(self.room)]
         return m

@@ -3,17 +3,31 @@
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["FLAGS_CLEARED", "ID_15_BITS", "ID_FIXED", "lookup_clock", "ports", "record_layout", "sum_clock"]
-
-FLAGS_CLEARED = {"first": 0x009, "middle": 0x089, "last": 0x080}
-"""TCP flags that go, by a segment's place; a frame that leaves in one keeps all."""
+__all__ = ["ID_15_BITS", "ID_FIXED", "STEPS", "lookup_clock", "ports", "patch_layout", "sum_clock"]
 
 ID_FIXED, ID_15_BITS = 1, 2
 
+STEPS = 16
+"""Words that a frame has at most."""
 
-def record_layout(geometry):
-    """The constants of a frame that is cut, and its slot."""
-    return data.StructLayout({"slot": range(geometry.slots), "record": geometry.record})
+
+def patch_layout(geometry):
+    """A word of how the fields of a frame's segments are made; they come in the order in which the fields stand in the header.
+
+    ``kind`` is a :class:`parser.instruction.Patch`. ``data`` is what the field is made of: the opposite of the place that a length counts
+    from, the first value of what counts on, a sum, or the field itself. What else is to be known stands beside it, and counts with CONSTANTS.
+    """
+    g = geometry
+    extras = {
+        "id_mode": 2 if g.segments else 0,
+        "udp": g.uso or g.ufo,
+        "ipv6": g.segments_ipv6,
+        "ufo": g.ufo,
+        "inner_ipv6": g.tunnel,
+        "tunnel_udp": g.udp_tunnel or g.tunnel_csum,
+    }
+    plain = {"index": range(STEPS), "kind": 4, "last": 1, "data": 16}
+    return data.StructLayout(plain | {name: int(bits) for name, bits in extras.items() if bits})
 
 
 def lookup_clock(geometry):
@@ -36,8 +50,8 @@ def ports(geometry):
 
     Members
     -------
-    record : In(stream.Signature(record_layout(geometry), always_ready=True))
-        It counts for the frame in its slot from 14 clocks on; the next one comes 14 clocks later at the earliest.
+    slot, patch : In, In(stream.Signature(patch_layout(geometry), always_ready=True))
+        Written before the frame's first unit begins.
     begin : In(1)
         The joiner begins with ``entry``, if ``ready``.
     ready : Out(1)
@@ -55,7 +69,8 @@ def ports(geometry):
     """
     halfwords = geometry.width // 16
     return {
-        "record": In(stream.Signature(record_layout(geometry), always_ready=True)),
+        "slot": In(range(geometry.slots)),
+        "patch": In(stream.Signature(patch_layout(geometry), always_ready=True)),
         "begin": In(1),
         "ready": Out(1),
         "entry": In(geometry.entry),

@@ -5,9 +5,15 @@ from amaranth.lib import memory, wiring
 
 from ..layouts import Field
 from ..ones import add
-from .interface import FLAGS_CLEARED, ID_15_BITS, ID_FIXED, ports
+from ..parser.instruction import Patch
+from .interface import ID_15_BITS, ID_FIXED, ports
 
 __all__ = ["ParallelPatcher"]
+
+
+def kind_is_built(g, kind):
+    """Whether some frame has it."""
+    return g.segments and (Field[kind.name] in g.fields if kind.name in Field.__members__ else g.tcp)
 
 
 class ParallelPatcher(wiring.Component):
@@ -33,23 +39,36 @@ class ParallelPatcher(wiring.Component):
         m = Module()
         g = self._geometry
         entry = self.entry
-        only = entry.first & entry.last
 
         m.d.comb += self.ready.eq(1)
-        record = Signal(g.record)
-        if g.segments:
-            m.submodules.records = records = memory.Memory(shape=g.record, depth=g.slots, init=[])
-            write, read = records.write_port(), records.read_port(domain="comb")
-            m.d.comb += [
-                write.en.eq(self.record.valid),
-                write.addr.eq(self.record.payload.slot),
-                write.data.eq(self.record.payload.record),
-                read.addr.eq(entry.slot),
-                record.eq(read.data),
-            ]
+        patch = self.patch.payload
 
-        def constant(name):
-            return record[name] if name in g.record.members else C(0)
+        def kept(name, kind, value):
+            """What the frame in the entry's slot has been given."""
+            m.submodules[name] = ram = memory.Memory(shape=len(value), depth=g.slots, init=[])
+            write, read = ram.write_port(), ram.read_port(domain="comb")
+            m.d.comb += [
+                write.en.eq(self.patch.valid & (patch.kind == kind)),
+                write.addr.eq(self.slot),
+                write.data.eq(value),
+                read.addr.eq(entry.slot),
+            ]
+            return read.data
+
+        there = patch.shape().members
+        given = {
+            kind: kept(f"given_{kind.name.lower()}", kind, patch.data) if kind_is_built(g, kind) else C(0, 16)
+            for kind in Patch
+            if kind != Patch.CONSTANTS
+        }
+        extras = [name for name in there if name not in {"index", "kind", "last", "data"}]
+        if g.segments:
+            constants = kept("constants", Patch.CONSTANTS, Cat(patch.data, *(patch[name] for name in extras)))
+        constant, place = {name: C(0) for name in ("udp", "ipv6", "ufo", "id_mode", "tunnel_udp", "inner_ipv6")}, 16
+        for name in extras:
+            constant[name] = constants[place : place + len(patch[name])]
+            place += len(patch[name])
+        size = constants[:16] if g.segments else C(0, 16)
 
         begun = [Signal(name=f"begun_{clock}") for clock in range(1, 4)]
         m.d.sync += [later.eq(now) for now, later in zip([self.begin, *begun], begun, strict=False)]
@@ -64,14 +83,14 @@ class ParallelPatcher(wiring.Component):
         # --- Clock 1: lengths, and the fields that run on from segment to segment.
         frame_last = Signal(16)  # index of the frame's last byte as it leaves
         m.d.comb += frame_last.eq((entry.last_row << g.lane_bits) | entry.last_lane)
-        udp, ipv6, ufo = constant("udp"), constant("ipv6"), entry.ufo if g.ufo else C(0)
+        udp, ipv6, ufo = constant["udp"], constant["ipv6"], entry.ufo if g.ufo else C(0)
         cut, summed = at_begin(entry.cut, "cut"), at_begin(entry.summed, "summed")
         frame_len = at_begin((frame_last + 1)[:16], "frame_len")
-        ip_sum = at_begin(Mux(entry.cut, record.ip_sum, entry.ip_sum), "ip_sum")
+        ip_sum = at_begin(Mux(entry.cut, given[Patch.IP_CSUM], entry.ip_sum), "ip_sum")
         mangle = at_begin(~entry.cut | udp, "mangle")  # a checksum of 0 leaves as 0xFFFF
 
-        def lengths(name):
-            return at_begin((frame_last - record[name])[:16], name)
+        def lengths(kind):
+            return at_begin((frame_last + given[kind] + 1)[:16], kind.name.lower())
 
         def running_on(name, first, following):
             """A field that counts on from the unit before."""
@@ -82,32 +101,32 @@ class ParallelPatcher(wiring.Component):
 
         def count(identification):
             following = (identification + 1)[:16]
-            top = Mux(record.id_mode == ID_15_BITS, identification[15], following[15])
-            return Mux((record.id_mode == ID_FIXED) | ufo, identification, Cat(following[:15], top))
+            top = Mux(constant["id_mode"] == ID_15_BITS, identification[15], following[15])
+            return Mux((constant["id_mode"] == ID_FIXED) | ufo, identification, Cat(following[:15], top))
 
         early = {}
         if g.segments:
-            early["length"] = lengths("length_behind")
-            early["identification"] = running_on("identification", record.identification, count)
+            early["length"] = lengths(Patch.LENGTH)
+            early["identification"] = running_on("identification", given[Patch.IDENTIFICATION], count)
         if g.tunnel:
-            early["inner_length"] = lengths("inner_length_behind")
-            early["inner_identification"] = running_on("inner_identification", record.inner_identification, count)
+            early["inner_length"] = lengths(Patch.INNER_LENGTH)
+            early["inner_identification"] = running_on("inner_identification", given[Patch.INNER_IDENTIFICATION], count)
         if g.udp_tunnel and g.tunnel:
-            early["tunnel_length"] = lengths("tunnel_behind")
+            early["tunnel_length"] = lengths(Patch.TUNNEL_LENGTH)
         seq, flags, is_udp = C(0, 32), C(0, 16), at_begin(udp, "is_udp")
         if g.tcp:
-            seq = running_on("seq", record.seq, lambda seq: (seq + record.size)[:32])
-            place = {name: FLAGS_CLEARED[name] ^ record[f"clear_{name}"] for name in FLAGS_CLEARED}
-            cleared = Mux(only, 0, Mux(entry.first, place["first"], Mux(entry.last, place["last"], place["middle"])))
+            seq = running_on("seq", Cat(given[Patch.LOW], given[Patch.HIGH]), lambda seq: (seq + size)[:32])
+            middle = Mux(entry.last, given[Patch.FLAGS_LAST], given[Patch.FLAGS_MIDDLE])
+            flags = Mux(entry.first, Mux(entry.last, given[Patch.FLAGS_ONLY], given[Patch.FLAGS]), middle)
             early["high"], early["low"] = seq[16:], seq[:16]
-            early["flags"] = flags = at_begin(record.flags & (0xFFFF ^ cleared), "flags")
+            early["flags"] = flags = at_begin(flags, "flags")
         if g.uso:
-            udp_length = lengths("l4_behind")
+            udp_length = lengths(Patch.LOW)
             early["low"] = Mux(is_udp, udp_length, seq[:16])
         fragment = C(0, 16)
         if g.ufo:
             # (The fragment that leaves last is the datagram's first.)
-            units = record.size[3:]
+            units = size[3:]
             offset = running_on("offset", units if g.first_last else C(0, 13), lambda offset: (offset + units)[:13])
             side = at_begin(entry.side, "side") if g.first_last else C(0)
             is_ufo, is_ipv6, more = at_begin(ufo, "is_ufo"), at_begin(ipv6, "is_ipv6"), at_begin(~entry.last, "more")
@@ -137,15 +156,15 @@ class ParallelPatcher(wiring.Component):
         # (The UDP length counts twice: in its field and in the pseudo-header.)
         partial("rest", Mux(is_udp, frame_len, flags), frame_len)
         if g.tunnel:
-            partial("inner_ip", at_begin(record.inner_ip_sum, "inner_ip_sum"), early["inner_length"])
+            partial("inner_ip", at_begin(given[Patch.INNER_IP_CSUM], "inner_ip_sum"), early["inner_length"])
             inner_id_2 = kept(early["inner_identification"], "inner_id_2")
         if g.tunnel_csum:
-            tunnel_udp, inner_ipv6 = at_begin(record.tunnel_udp, "tunnel_udp"), at_begin(record.inner_ipv6, "inner_ipv6")
+            tunnel_udp, inner_ipv6 = at_begin(constant["tunnel_udp"], "tunnel_udp"), at_begin(constant["inner_ipv6"], "inner_ipv6")
             # How often the length counts: once for each header in the sum that has it, once for the pseudo-header, less the inner one's.
             once = Mux(tunnel_udp, frame_len, Mux(inner_ipv6, 0, ~frame_len))
             partial("tunnel", once, Mux(tunnel_udp & inner_ipv6, frame_len, 0))
             tunnel_sum_2, mangle_tunnel_2 = (
-                kept(at_begin(record.tunnel_sum, "tunnel_sum"), "tunnel_sum_2"),
+                kept(at_begin(given[Patch.TUNNEL_CSUM], "tunnel_sum"), "tunnel_sum_2"),
                 kept(tunnel_udp, "mangle_tunnel_2"),
             )
         ufo_2 = kept(is_ufo, "ufo_2") if g.ufo else C(0)

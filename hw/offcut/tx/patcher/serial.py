@@ -5,14 +5,37 @@ from amaranth.lib import data, memory, wiring
 
 from ..layouts import Field
 from ..ones import add
-from .interface import lookup_clock, ports
-from .program import PLACES, STEPS, Program, constants_layout, word_layout
+from ..parser.instruction import Patch
+from .interface import ID_15_BITS, ID_FIXED, STEPS, lookup_clock, patch_layout, ports
 
 __all__ = ["SerialPatcher"]
+
+PLACES = ("first", "middle", "last", "only")
+"""Of a segment in its frame: the TCP flags have a word for each, in this order."""
+
+RUNNING = (Patch.IDENTIFICATION, Patch.INNER_IDENTIFICATION, Patch.FRAGMENT, Patch.LOW, Patch.HIGH)
+"""Fields that count on from unit to unit."""
 
 LENGTHS = (Field.LENGTH, Field.TUNNEL_LENGTH, Field.INNER_LENGTH)
 IDENTIFICATIONS = (Field.IDENTIFICATION, Field.INNER_IDENTIFICATION)
 SUMS = (Field.IP_CSUM, Field.INNER_IP_CSUM, Field.TUNNEL_CSUM)
+
+
+FIELDS = {kind: Field[kind.name] for kind in Patch if kind.name in Field.__members__} | dict.fromkeys(
+    (Patch.FLAGS_MIDDLE, Patch.FLAGS_LAST, Patch.FLAGS_ONLY), Field.FLAGS
+)
+KINDS = ("udp", "ipv6", "tunnel_udp", "inner_ipv6")
+
+
+def word_layout(geometry):
+    """One step of a program. ``runs`` says that the field counts on from unit to unit."""
+    return data.StructLayout({"field": geometry.field_bits, "last": 1, "runs": 1, "data": 16})
+
+
+def constants_layout(geometry):
+    """What is needed beside the words: ``size`` is what the sequence number or the fragment offset moves on by, from unit to unit."""
+    there = patch_layout(geometry).members
+    return data.StructLayout({"size": 16, "id_fixed": 1, "id_15_bits": 1} | {name: 1 for name in KINDS if name in there})
 
 
 class SerialPatcher(wiring.Component):
@@ -44,14 +67,37 @@ class SerialPatcher(wiring.Component):
         g = self._geometry
         entry = self.entry
 
-        m.submodules.program = program = Program(g)
-        wiring.connect(m, wiring.flipped(self.record), program.record)
-        m.submodules.words = words = memory.Memory(shape=len(program.word.as_value()), depth=g.slots * STEPS, init=[])
+        # --- The programs. A UDP length does not count on, and is the last field where it is one.
+        patch = self.patch.payload
+        field = Signal(g.field_bits)
+        with m.Switch(patch.kind):
+            for kind in Patch:
+                if kind in FIELDS:
+                    with m.Case(kind):
+                        m.d.comb += field.eq(g.tag(FIELDS[kind]))
+        m.submodules.words = words = memory.Memory(shape=word_layout(g).size, depth=g.slots * STEPS, init=[])
         write = words.write_port()
-        m.d.comb += [write.en.eq(program.write), write.addr.eq(Cat(program.at, program.slot)), write.data.eq(program.word)]
-        m.submodules.constants = kept = memory.Memory(shape=len(program.constants.as_value()), depth=g.slots, init=[])
+        word = data.View(word_layout(g), write.data)
+        m.d.comb += [
+            write.en.eq(self.patch.valid & (patch.kind != Patch.CONSTANTS)),
+            write.addr.eq(Cat(patch.index, self.slot)),
+            word.field.eq(field),
+            word.last.eq(patch.last),
+            word.runs.eq(Cat(patch.kind == kind for kind in RUNNING).any() & ~((patch.kind == Patch.LOW) & patch.last)),
+            word.data.eq(patch.data),
+        ]
+        m.submodules.constants = kept = memory.Memory(shape=constants_layout(g).size, depth=g.slots, init=[])
         write = kept.write_port()
-        m.d.comb += [write.en.eq(program.begin), write.addr.eq(program.slot), write.data.eq(program.constants)]
+        constants = data.View(constants_layout(g), write.data)
+        ufo = patch.ufo if g.ufo else C(0)
+        m.d.comb += [
+            write.en.eq(self.patch.valid & (patch.kind == Patch.CONSTANTS)),
+            write.addr.eq(self.slot),
+            constants.size.eq(Mux(ufo & ~patch.ipv6, patch.data >> 3, patch.data) if g.ufo else patch.data),
+            constants.id_fixed.eq((patch.id_mode == ID_FIXED) | ufo),
+            constants.id_15_bits.eq(patch.id_mode == ID_15_BITS),
+            *(constants[name].eq(patch[name]) for name in KINDS if name in patch.shape().members),
+        ]
 
         def at_begin(value, name):
             """The value a clock later, held from unit to unit."""
@@ -64,7 +110,7 @@ class SerialPatcher(wiring.Component):
         m.d.comb += read.addr.eq(entry.slot)
         constants = data.View(constants_layout(g), at_begin(read.data, "constants"))
         udp, ipv6, tunnel_udp, inner_ipv6 = (
-            constants[name] if name in g.record.members else C(0) for name in ("udp", "ipv6", "tunnel_udp", "inner_ipv6")
+            constants[name] if name in constants.shape().members else C(0) for name in KINDS
         )
         ufo = at_begin(entry.ufo, "ufo") if g.ufo else C(0)
         cut, last = at_begin(entry.cut, "cut"), at_begin(entry.last, "last")

@@ -1,0 +1,353 @@
+"""The header processor's instructions, and an assembler for them."""
+
+from amaranth.lib import data, enum
+from amaranth.utils import ceil_log2
+
+from ..layouts import Drop, Field
+
+__all__ = ["Act", "Assembler", "Control", "Count", "Emit", "Jump", "Op", "Patch", "Plan", "Program", "Sum", "X", "instruction_layout"]
+
+ADDRESS_BITS = 9
+IMMEDIATE_BITS = 16
+
+
+class X(enum.IntEnum, shape=3):
+    """The first operand."""
+
+    ZERO = 0
+    R = 1
+    """The result of the instruction before."""
+    H = 2
+    """The halfword of the frame that is looked at."""
+    AT = 3
+    """Its place in the frame as it came, in bytes."""
+    OUT = 4
+    """Where it will stand in the header as it leaves."""
+    SUM_IP = 5
+    SUM_L4 = 6
+    SUM_TUNNEL = 7
+    """A sum, in one's complement: complete two clocks after its last value."""
+
+
+class Op(enum.IntEnum, shape=2):
+    """What is done with the operands x and y."""
+
+    ADD = 0
+    SUB = 1
+    """x - y"""
+    RSUB = 2
+    """y - x"""
+    AND = 3
+
+
+class Emit(enum.IntEnum, shape=2):
+    """What is written into the header as it leaves."""
+
+    NOTHING = 0
+    H = 1
+    R = 2
+    POKE = 3
+    """A field at place R, where something has been written before."""
+
+
+class Sum(enum.IntEnum, shape=2):
+    """What goes into the sums."""
+
+    H = 0
+    R = 1
+    """The lower 16 bits."""
+    R_HIGH = 2
+    """Those above."""
+
+
+class Jump(enum.IntEnum, shape=2):
+    """Where the program goes on if a condition holds, and else with the next instruction."""
+
+    IF = 0
+    UNLESS = 1
+    LINK_IF = 2
+    LINK_UNLESS = 3
+
+
+class Act(enum.IntEnum, shape=3):
+    """What else an instruction does, with an argument of five bits."""
+
+    NONE = 0
+    PLAN = 1
+    """A number of the plan becomes R."""
+    SET = 2
+    CLEAR = 3
+    """A flag."""
+    COUNT = 4
+    PATCH = 5
+    """A word of the patcher's program, with R in it: a :class:`Patch`, and 16 for the last one."""
+    DROP = 6
+    CONTROL = 7
+
+
+class Plan(enum.IntEnum):
+    """Numbers of the plan."""
+
+    HEADER_LEN = 0
+    WINDOW = 1
+    LAST = 2
+    SIZE = 3
+    END = 4
+    SUM_FIRST = 5
+    SUM_LAST = 6
+    BASE = 7
+    CSUM_LOW = 8
+    IP_LOW = 9
+    IP_SUM = 10
+
+
+class Count(enum.IntEnum):
+    """The words of four bytes that a loop has left become..."""
+
+    DOWN = 0
+    """... one less"""
+    IHL = 1
+    DATA_OFFSET = 2
+    EXTENSION = 3
+    """... those behind the first five of an IPv4 or TCP header, the first of an extension header; it stands in H."""
+    R = 4
+    """... those that R bytes have, and perhaps a half."""
+
+
+class Control(enum.IntEnum):
+    DONE = 0
+    """The plan is complete."""
+    LINK = 1
+    """Remember where to go on later."""
+    PROTOCOL_LOW = 2
+    PROTOCOL_HIGH = 3
+    """What follows is told by a byte of H."""
+    NUMBERED = 4
+    """The frame takes an identification."""
+    BACK = 5
+    """The patcher's last word is written anew."""
+    MARK = 6
+    """The patcher's next word is written later..."""
+    PATCH_MARK = 7
+    """... now."""
+
+
+TRAPPED = 15
+"""As a drop's number: why the frame could not be read any further."""
+
+
+class Patch(enum.IntEnum):
+    """What a word is, for the patcher: one of the fields, or one of these."""
+
+    CONSTANTS = 0
+    """R is the segment size."""
+    LENGTH = Field.LENGTH
+    IDENTIFICATION = Field.IDENTIFICATION
+    LOW = Field.LOW
+    HIGH = Field.HIGH
+    FLAGS = Field.FLAGS
+    """Of the first segment."""
+    IP_CSUM = Field.IP_CSUM
+    FRAGMENT = Field.FRAGMENT
+    INNER_LENGTH = Field.INNER_LENGTH
+    INNER_IDENTIFICATION = Field.INNER_IDENTIFICATION
+    INNER_IP_CSUM = Field.INNER_IP_CSUM
+    TUNNEL_LENGTH = Field.TUNNEL_LENGTH
+    TUNNEL_CSUM = Field.TUNNEL_CSUM
+    FLAGS_MIDDLE = 13
+    FLAGS_LAST = 14
+    FLAGS_ONLY = 15
+
+
+PATCH_LAST = 16
+
+
+def instruction_layout():
+    """72 bits: what a block RAM has."""
+    return data.StructLayout({
+        "target": ADDRESS_BITS,
+        "condition": 6,
+        "jump": Jump,
+        "need": 1,  # a word of four bytes must be there, and lie in the first 256; otherwise the program goes on at its trap
+        "take": 1,  # the next halfword
+        "emit": Emit,
+        "tag": 4,
+        "sums": data.StructLayout({
+            "ip": 1,
+            "l4": 1,
+            "tunnel": 1,
+            "ip_begins": 1,
+            "l4_begins": 1,
+            "tunnel_begins": 1,
+            "partial": 2,  # l4 only if, or begins only if, there is a checksum in the frame that began with a pseudo-header
+            "minus": 1,
+            "tunnel_minus": 1,
+            "of": Sum,
+        }),
+        "x": X,
+        "y_is_immediate": 1,
+        "op": Op,
+        "immediate": IMMEDIATE_BITS,  # or in its lowest bits which register or word of the request y is
+        "store": 1,
+        "register": 4,
+        "act": Act,
+        "argument": 5,
+    })
+
+
+class Program:
+    """What an :class:`Assembler` has made.
+
+    Attributes
+    ----------
+    words : list of int
+    conditions, registers, values, flags : list of str
+        In the order of their numbers. Values are those words of the request that are operands; they follow the 16 registers.
+    trap : int
+        An address.
+    labels : dict
+    """
+
+    def __init__(self, words, conditions, registers, values, flags, labels):
+        self.words, self.conditions, self.registers, self.values, self.flags = words, conditions, registers, values, flags
+        self.labels = labels
+        self.trap = labels["trap"]
+
+
+REGISTERS = 16
+SUMS = ("ip", "l4", "tunnel")
+
+
+class Assembler:
+    """Collects instructions. Conditions, registers, values and flags get their numbers as they come up.
+
+    Parameters
+    ----------
+    values : iterable of str
+        Names that are words of the request; all other operands are registers.
+    sums : iterable of str
+        Those that are built in: the others are left out.
+    tag : callable
+        The number that stands for a field in the header RAM.
+    """
+
+    def __init__(self, values, sums, tag):
+        self._tag = tag
+        self._value_names = set(values)
+        self._built = set(sums)
+        self._lines = []
+        self._labels = {}
+        self._conditions, self._registers, self._values, self._flags = ["always"], [], [], []
+
+    def label(self, name):
+        if name in self._labels:
+            raise ValueError(f"Two places are called {name}")
+        self._labels[name] = len(self._lines)
+
+    def do(self, *, need=0, take=0, copy=0, emit=None, tag=Field.NONE, sums="", of=Sum.H, r=None, store=None, goto=None, link=0, when=None,
+           unless=None, **act):
+        """One instruction.
+
+        Parameters
+        ----------
+        copy : bool
+            Take the halfword and write it.
+        sums : str
+            Those that count it: ``ip``, ``-l4``, ``tunnel=`` (begins with it), ``l4?`` and ``l4=?`` (only in a frame with a partial checksum).
+        r : str
+            ``x op y``.
+        goto, when, unless : str
+            A label, or ``link`` for the one that was linked.
+        act
+            One of ``plan=``, ``set=``, ``clear=``, ``count=``, ``patch=`` (with ``last=``), ``drop=``, ``control=``, ``linked=``.
+        """
+        line = {"need": need, "take": take | copy, "emit": Emit.H if copy else emit or Emit.NOTHING, "tag": self._tag(tag)}
+        line |= self._sums(sums, of) | self._arithmetic(r, store) | self._act(**act)
+        name = act.get("linked", goto)
+        if goto or when or unless:
+            to_link = goto == "link"
+            condition = when or unless or "always"
+            line["jump"] = [Jump.IF, Jump.UNLESS, Jump.LINK_IF, Jump.LINK_UNLESS][2 * to_link + (unless is not None)]
+            line["condition"] = number(self._conditions, condition)
+        else:
+            line["jump"], line["condition"] = Jump.UNLESS, 0
+        line["target"] = None if name in (None, "link") else name
+        self._lines.append(line)
+
+    def _sums(self, text, of):
+        line = {"of": of}
+        for word in text.split():
+            name = word.strip("-=?")
+            if name not in SUMS:
+                raise ValueError(f"There is no sum {name}")
+            if name not in self._built:
+                continue
+            line[name] = 1
+            if "=" in word:
+                line[f"{name}_begins"] = 1
+            if "?" in word:
+                line["partial"] = 2 if "=" in word else 1
+            if "-" in word:
+                line["tunnel_minus" if name == "tunnel" else "minus"] = 1
+        return line
+
+    def _arithmetic(self, text, store):
+        line = {"store": int(store is not None), "register": 0}
+        if store is not None:
+            line["register"] = number(self._registers, store)
+        left, operation, right = (text or "R + 0").split()
+        if operation == "-" and right in X.__members__:
+            left, right, op = right, left, Op.RSUB
+        else:
+            op = {"+": Op.ADD, "-": Op.SUB, "&": Op.AND}[operation]
+        line |= {"x": X.ZERO if left == "0" else X[left], "op": op}
+        if right[0].isdigit():
+            return line | {"y_is_immediate": 1, "immediate": int(right, 0)}
+        if right in self._value_names:
+            return line | {"immediate": REGISTERS + number(self._values, right)}
+        return line | {"immediate": number(self._registers, right)}
+
+    def _act(self, *, plan=None, set=None, clear=None, count=None, patch=None, last=0, drop=None, control=None, linked=None):  # noqa: A002
+        choices = [
+            (Act.PLAN, plan),
+            (Act.SET, None if set is None else number(self._flags, set)),
+            (Act.CLEAR, None if clear is None else number(self._flags, clear)),
+            (Act.COUNT, count),
+            (Act.PATCH, None if patch is None else patch | (PATCH_LAST if last else 0)),
+            (Act.DROP, drop),
+            (Act.CONTROL, Control.LINK if linked else control),
+        ]
+        chosen = [(act, int(argument)) for act, argument in choices if argument is not None]
+        if len(chosen) > 1:
+            raise ValueError(f"One act an instruction, not {chosen}")
+        act, argument = chosen[0] if chosen else (Act.NONE, 0)
+        return {"act": act, "argument": argument}
+
+    def program(self):
+        """All of it.
+
+        Returns
+        -------
+        Program
+        """
+        layout = instruction_layout()
+        if len(self._lines) > 1 << ADDRESS_BITS:
+            raise ValueError(f"{len(self._lines)} instructions do not fit {1 << ADDRESS_BITS}")
+        if len(self._registers) > REGISTERS or len(self._values) > REGISTERS or len(self._conditions) > 64 or len(self._flags) > 32:
+            counts = [len(names) for names in (self._registers, self._values, self._conditions, self._flags)]
+            raise ValueError(f"More names than there are numbers: {counts} registers, values, conditions and flags {self._conditions}")
+        sums = layout["sums"].shape
+        words = []
+        for line in self._lines:
+            plain = {name: value for name, value in line.items() if name in layout.members}
+            plain["target"] = self._labels[line["target"]] if line["target"] else 0
+            plain["sums"] = {name: value for name, value in line.items() if name in sums.members}
+            words.append(layout.const(plain).as_value().value)
+        return Program(words, self._conditions, self._registers, self._values, self._flags, dict(self._labels))
+
+
+def number(names, name):
+    """The place of a name in a list, at whose end it is put if it is new."""
+    if name not in names:
+        names.append(name)
+    return names.index(name)

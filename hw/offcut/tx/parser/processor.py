@@ -1,0 +1,401 @@
+"""A small processor that runs the program for each frame whose headers must be looked at."""
+
+from amaranth import C, Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..headers import EtherType, ExtensionHeader, Protocol
+from ..layouts import FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Kind
+from ..patcher.interface import patch_layout
+from .feed import HeaderFeed
+from .instruction import TRAPPED, Act, Control, Count, Emit, Jump, Op, Patch, Plan, Sum, X, instruction_layout
+from .microcode import VALUES, assemble
+
+__all__ = ["HeaderProcessor", "header_write_layout", "outcome_layout"]
+
+R_BITS = FRAME_LEN_BITS + 1
+"""Lengths of frames, with a sign."""
+COUNT_BITS = 7
+WORD_BYTES = 4
+
+
+def header_write_layout(geometry):
+    """A halfword of a header on its way into the header RAM, with the tag of the field that stands there."""
+    return data.StructLayout({
+        "index": range(geometry.header_bytes // 2),
+        "data": 16,
+        "field": geometry.field_bits,
+    })
+
+
+def outcome_layout():
+    """What the program sets while it runs: flags of the plan, and why the frame is dropped."""
+    return data.StructLayout({name: 1 for name in FLAGS})
+
+
+FLAGS = ("CUT", "HEADED", "MOVED", "AUTO", "LIMIT", "CSUM", "IP", "UFO", "CRC")
+"""Those that stand in the plan."""
+
+
+class HeaderProcessor(wiring.Component):
+    """One instruction a clock; some 60 for a frame with IPv4 and TCP.
+
+    ::
+
+        clock n                                   n + 1
+        program ─▶ registers ─▶ x op y ─▶ R, registers     R ─▶ zero?  (asked from clock n + 2 on)
+                     halfword ─▶ header RAM, sums, count
+
+    A result can be used by the next instruction, its sign too; whether it was zero by the one after that.
+
+    Parameters
+    ----------
+    geometry : Geometry
+
+    Members
+    -------
+    begin : In(1)
+        A frame: ``request`` is its own from the next clock on, until ``done``.
+    request : In(geometry.request)
+    done : Out(1)
+    ...
+    """
+
+    def __init__(self, geometry):
+        self._geometry = geometry
+        address = range(geometry.store_rows)
+        super().__init__({
+            "begin": In(1),
+            "row": In(address),
+            "csum": In(1),
+            "busy": In(1),
+            "request": In(geometry.request),
+            "written": In(address),
+            "parse_at": Out(address),
+            "parse": In(geometry.row),
+            "header": Out(stream.Signature(header_write_layout(geometry), always_ready=True)),
+            "patch": Out(stream.Signature(patch_layout(geometry), always_ready=True)),
+            "result": Out(R_BITS),
+            "plan": Out(data.StructLayout({target.name: 1 for target in Plan})),
+            "flags": Out(outcome_layout()),
+            "drop": Out(Drop),
+            "fragment_id": In(32),
+            "numbered": Out(1),
+            "done": Out(1),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        g = self._geometry
+        request = self.request
+        program = assemble(g)
+        layout = instruction_layout()
+
+        # --- The program: the address of the next instruction goes to the memory, whose output is this one.
+        depth = 1 << (len(program.words) - 1).bit_length()
+        m.submodules.program = rom = memory.Memory(
+            shape=layout.size, depth=depth, init=program.words, attrs={"ram_style": "block", "syn_romstyle": "EBR"}
+        )
+        read = rom.read_port()
+        now = data.View(layout, read.data)
+        address = Signal(range(depth))
+        following = Signal.like(address)
+        link = Signal.like(address)
+        started = Signal()  # before, the memory's output is no instruction
+        go, run, trapped, taken = Signal(), Signal(), Signal(), Signal()
+        condition = Signal()
+        m.d.comb += [
+            taken.eq(condition ^ now.jump[0]),
+            following.eq(Mux(trapped, program.trap, Mux(taken, Mux(now.jump[1], link, now.target), address + 1))),
+            read.addr.eq(Mux(started, following, 0)),
+            read.en.eq(go | ~started),
+        ]
+        m.d.sync += started.eq(1)
+        with m.If(~started):
+            m.d.sync += address.eq(0)
+        with m.Elif(go):
+            m.d.sync += address.eq(following)
+
+        # --- The frame's halfwords.
+        m.submodules.feed = feed = HeaderFeed(g)
+        at, out = Signal(HEADER_LEN_BITS), Signal(HEADER_LEN_BITS)
+        halfword = feed.data
+        too_long = Signal()
+        short = feed.ended & ~feed.two
+        m.d.comb += [
+            feed.begin.eq(self.begin),
+            feed.first.eq(self.row),
+            feed.written.eq(self.written),
+            feed.row.eq(self.parse),
+            self.parse_at.eq(feed.at),
+            too_long.eq(at > g.header_bytes - WORD_BYTES),
+            go.eq(~now.need | too_long | short | (feed.here & feed.two)),
+            trapped.eq(now.need & (too_long | short)),
+            run.eq(started & go & ~trapped),
+            feed.take.eq(run & now.take),
+        ]
+        with m.If(run & now.take):
+            m.d.sync += at.eq(at + 2)
+
+        # --- Operands and result.
+        result = Signal(signed(R_BITS))
+        m.submodules.registers = registers = memory.Memory(shape=R_BITS, depth=1 << (len(program.registers) - 1).bit_length(), init=[])
+        write, fetch = registers.write_port(), registers.read_port(domain="comb")
+        m.d.comb += fetch.addr.eq(now.immediate[:4])
+        words = {
+            "FRAME_LEN": request.frame_len,
+            "GSO": request.size,
+            "CSUM_START": request.csum_start,
+            "CSUM_LOW": request.csum_low,
+            "ID_HIGH": self.fragment_id[16:],
+            "ID_LOW": self.fragment_id[:16],
+        }
+        if g.udp_tunnel:
+            words |= {"OUTER_TH": request.outer_th, "INNER_NH": request.inner_nh}
+        if g.vlan:
+            words["TCI"] = request.tci
+        if g.tcp:
+            keeps = {"KEEP_FIRST": 0x009, "KEEP_MIDDLE": 0x089, "KEEP_LAST": 0x080}
+            cleared = {name: request[f"clear_{name[5:].lower()}"] ^ C(mask, 12) for name, mask in keeps.items()}
+            words |= {name: Cat(~value, C(0xF, 4)) for name, value in cleared.items()}
+        value = Signal(FRAME_LEN_BITS)
+        with m.Switch(now.immediate[: max(1, (len(program.values) - 1).bit_length())]):
+            for place, name in enumerate(program.values):
+                with m.Case(place):
+                    m.d.comb += value.eq(words[name])
+        sums = {name: (Signal(16, name=f"sum_{name}"), Signal(name=f"carry_{name}")) for name in ("ip", "l4", "tunnel")}
+        x, y, carry = Signal(signed(R_BITS)), Signal(signed(R_BITS)), Signal()
+        with m.Switch(now.x):
+            for choice, operand in {X.R: result, X.H: halfword, X.AT: at, X.OUT: out}.items():
+                with m.Case(choice):
+                    m.d.comb += x.eq(operand)
+            for choice, (total, over) in zip((X.SUM_IP, X.SUM_L4, X.SUM_TUNNEL), sums.values(), strict=True):
+                with m.Case(choice):
+                    m.d.comb += [x.eq(total), carry.eq(over)]
+        with m.If(now.y_is_immediate):
+            m.d.comb += y.eq(now.immediate)
+        with m.Elif(now.immediate[4]):
+            m.d.comb += y.eq(value)
+        with m.Else():
+            m.d.comb += y.eq(fetch.data)
+        minus_x, minus_y = now.op == Op.RSUB, now.op == Op.SUB
+        total = Signal(R_BITS)
+        made = Signal(R_BITS)
+        m.d.comb += [
+            total.eq((x ^ minus_x.replicate(R_BITS)) + (y ^ minus_y.replicate(R_BITS)) + (minus_x | minus_y | carry)),
+            made.eq(Mux(now.op == Op.AND, x[:16] & y[:16], total)),
+            write.data.eq(made),
+            write.addr.eq(now.register),
+            write.en.eq(run & now.store),
+            self.result.eq(result),
+        ]
+        zero = Signal()
+        with m.If(run):
+            m.d.sync += result.eq(made)
+        m.d.sync += zero.eq(result == 0)
+
+        # --- The header as it leaves.
+        header = self.header.payload
+        emits = now.emit != Emit.NOTHING
+        poke = now.emit == Emit.POKE
+        m.d.sync += [
+            self.header.valid.eq(run & emits & ~out[-1]),
+            header.index.eq(Mux(poke, result[1:HEADER_LEN_BITS], out[1:])),
+            header.data.eq(Mux(now.emit == Emit.H, halfword, result)),
+            header.field.eq(now.tag),
+        ]
+        with m.If(run & emits & ~poke):
+            m.d.sync += out.eq(out + 2)
+
+        # --- Sums.
+        flags = {name: Signal(name=f"flag_{name.lower()}") for name in dict.fromkeys((*FLAGS, *program.flags))}
+        scratch = Signal()
+        summed = Signal(16)
+        with m.Switch(now.sums.of):
+            with m.Case(Sum.H):
+                m.d.comb += summed.eq(halfword)
+            with m.Case(Sum.R):
+                m.d.comb += summed.eq(result[:16])
+            with m.Default():
+                m.d.comb += summed.eq(result[16:FRAME_LEN_BITS])
+        for name, (value, over) in sums.items():
+            if name == "tunnel" and not g.tunnel_csum:
+                continue
+            counts, begins = now.sums[name], now.sums[f"{name}_begins"]
+            if name == "l4":
+                counts &= ~(now.sums.partial[0] & scratch)
+                begins &= ~(now.sums.partial[1] & scratch)
+            minus = now.sums.tunnel_minus if name == "tunnel" else now.sums.minus
+            with m.If(run):
+                m.d.sync += Cat(value, over).eq(
+                    Mux(begins, 0, value) + Mux(counts, summed ^ minus.replicate(16), 0) + (over & ~begins)
+                )
+
+        # --- Loops.
+        count, half = Signal(COUNT_BITS), Signal()
+        acts = {act: Signal(name=f"act_{act.name.lower()}") for act in Act}
+        m.d.comb += [signal.eq(run & (now.act == act)) for act, signal in acts.items()]
+        with m.If(acts[Act.COUNT]):
+            with m.Switch(now.argument):
+                with m.Case(Count.DOWN):
+                    m.d.sync += count.eq(count - 1)
+                with m.Case(Count.IHL):
+                    m.d.sync += count.eq((halfword[8:12] - 5)[:4])
+                with m.Case(Count.DATA_OFFSET):
+                    m.d.sync += count.eq((halfword[12:16] - 5)[:4])
+                with m.Case(Count.EXTENSION):
+                    # (As many as do not fit are too many in any case.)
+                    m.d.sync += count.eq(Cat(C(1, 1), halfword[:6] | halfword[6:8].any().replicate(6)))
+                with m.Case(Count.R):
+                    m.d.sync += [count.eq(result[2:9] | result[0].replicate(7)), half.eq(result[1])]
+
+        # --- What a halfword says.
+        kind = {
+            "ethertype_ipv4": halfword == EtherType.IPV4,
+            "ethertype_ipv6": halfword == EtherType.IPV6,
+            "ethertype_ethernet": halfword == EtherType.ETHERNET,
+            "ethertype_tag": Cat(halfword == tag for tag in EtherType.TAGS).any(),
+            "ipv4_sound": (halfword[12:] == 4) & (halfword[8:12] >= 5),
+            "ipv6_sound": halfword[12:] == 6,
+            "data_offset_sound": halfword[12:] >= 5,
+        }
+        byte = Mux(now.argument[0], halfword[8:], halfword[:8])
+        extensions = (ExtensionHeader.HOP_BY_HOP, ExtensionHeader.ROUTING, ExtensionHeader.DESTINATION)
+        protocol = {
+            "is_tcp": byte == Protocol.TCP,
+            "is_udp": byte == Protocol.UDP,
+            "is_gre": byte == Protocol.GRE,
+            "is_ipv4": byte == Protocol.IPV4,
+            "is_ipv6": byte == Protocol.IPV6,
+            "is_sctp": byte == Protocol.SCTP,
+            "is_hop_by_hop": byte == ExtensionHeader.HOP_BY_HOP,
+            "is_routing": byte == ExtensionHeader.ROUTING,
+            "is_destination": byte == ExtensionHeader.DESTINATION,
+            "is_extension": Cat(byte == number for number in extensions).any(),
+        }
+        known = {}
+
+        def latch(name, value, when):
+            known[name] = Signal(name=name)
+            with m.If(when):
+                m.d.sync += known[name].eq(value)
+
+        for name, value in kind.items():
+            latch(name, value, run & now.take)
+        controls = {control: acts[Act.CONTROL] & (now.argument == control) for control in Control}
+        for name, value in protocol.items():
+            latch(name, value, controls[Control.PROTOCOL_LOW] | controls[Control.PROTOCOL_HIGH])
+
+        # --- Flags. Those that the request sets do not change but by the program.
+        with m.If(acts[Act.SET] | acts[Act.CLEAR]):
+            for number, name in enumerate(program.flags):
+                with m.If(now.argument == number):
+                    m.d.sync += flags[name].eq(now.act == Act.SET)
+
+        segment, auto = request.kind == Kind.SEGMENT, request.kind == Kind.AUTO
+        base_tcp = (request.base == Base.TCP4) | (request.base == Base.TCP6)
+        tunnel = request.tunnel if g.udp_tunnel else C(0)
+        insert = request.insert if g.vlan else C(0)
+        on = request.on
+        ipv6 = flags["IPV6"]
+        asked = {
+            "segment": segment,
+            "auto": auto,
+            "insert": insert,
+            "only_insert": ~segment & ~auto & ~(request.sctp if g.sctp else C(0)),
+            "told": request.frame_len != 0,
+            "end_told": segment & (request.frame_len != 0),
+            "needs_csum": request.needs_csum,
+            "checked": segment & request.needs_csum,
+            "asks_ufo": segment & (request.base == Base.UFO),
+            "base_tcp": base_tcp,
+            "base_tcp6": request.base == Base.TCP6,
+            "base_uso": request.base == Base.USO,
+            "tcp4": segment & (request.base == Base.TCP4),
+            "tcp6": segment & (request.base == Base.TCP6),
+            "udp": segment & ~base_tcp,
+            "wants_tunnel": tunnel,
+            "tunnel_csum": request.tunnel_csum if g.udp_tunnel else C(0),
+            "uso_size": request.csum_start != 0,
+            "on_checksum": on.checksum,
+            "on_udp": Mux(request.csum_start != 0, on.uso & g.uso, on.ufo & g.ufo),
+            "on_gre": on.gre & g.gre,
+            "on_gre_csum": on.gre_csum & g.gre_csum,
+        }
+        asks = {}
+        for name, value in asked.items():
+            asks[name] = Signal(name=f"asks_{name}")
+            m.d.sync += asks[name].eq(value)
+        inner_straight = (known["is_tcp"] & Mux(flags["INNER_IPV6"] if "INNER_IPV6" in flags else C(0), asks["tcp6"], asks["tcp4"])) | (
+            known["is_udp"] & asks["base_uso"]
+        )
+        straight = ((known["is_tcp"] & Mux(ipv6, asks["tcp6"], asks["tcp4"])) | (known["is_udp"] & asks["udp"])) & ~asks["wants_tunnel"]
+        m.d.comb += scratch.eq(asks["auto"] | ~asks["needs_csum"] | asks["asks_ufo"] | (flags["SCRATCH"] if "SCRATCH" in flags else 0))
+        conditions = {
+            "always": C(1),
+            "busy": self.busy,
+            "zero": zero,
+            "negative": result[-1],
+            "more": count != 0,
+            "half": half,
+            "straight": straight,
+            "inner_straight": inner_straight,
+            "start_wrong": ~zero & asks["checked"],
+            "no_csum": (flags["NO_CSUM"] if "NO_CSUM" in flags else C(0)) & asks["auto"] & ~ipv6,
+            "other_family": tunnel & (known["ethertype_ipv6"] ^ (request.outer_ipv6 if g.udp_tunnel else C(0))),
+            "on_tcp": Mux(ipv6, on.tcp6 & g.tcp6, on.tcp4 & g.tcp4),
+            "on_ip_in_ip": Mux(ipv6, on.ipxip6 & g.ipxip6, on.ipxip4 & g.ipxip4),
+            **asks,
+            **known,
+            **flags,
+            "SCRATCH": scratch,
+            "INNER": Cat(flags[name] for name in ("INNER", "INNER_IPV6") if name in flags).any(),
+        }
+        with m.Switch(now.condition[: max(1, (len(program.conditions) - 1).bit_length())]):
+            for number, name in enumerate(program.conditions):
+                with m.Case(number):
+                    m.d.comb += condition.eq(conditions[name])
+
+        # --- What else is done.
+        with m.If(controls[Control.LINK]):
+            m.d.sync += link.eq(now.target)
+        trap = Signal(Drop)
+        with m.If(go & trapped):
+            m.d.sync += trap.eq(Mux(too_long, Drop.HEADER_TOO_LONG, Mux(feed.fault != 0, feed.fault, Drop.TRUNCATED)))
+        with m.If(acts[Act.DROP]):
+            m.d.sync += self.drop.eq(Mux(now.argument[:4] == TRAPPED, trap, now.argument[:4]))
+        m.d.comb += [
+            self.done.eq(controls[Control.DONE]),
+            self.numbered.eq(controls[Control.NUMBERED]),
+            *(self.plan[target.name].eq(acts[Act.PLAN] & (now.argument == target)) for target in Plan),
+            *(self.flags[name].eq(flags[name]) for name in FLAGS),
+        ]
+
+        # --- The patcher's program.
+        patch = self.patch.payload
+        index, mark = Signal.like(patch.index), Signal.like(patch.index)
+        constants = (now.argument[:4] == Patch.CONSTANTS) & acts[Act.PATCH]
+        marked = controls[Control.PATCH_MARK]
+        m.d.sync += [
+            self.patch.valid.eq(acts[Act.PATCH] | marked),
+            patch.index.eq(Mux(marked, mark, index)),
+            patch.kind.eq(Mux(marked, Patch.TUNNEL_CSUM, now.argument[:4])),
+            patch.last.eq(now.argument[4] & ~marked),
+            patch.data.eq(result),
+        ]
+        with m.If((acts[Act.PATCH] & ~constants) | controls[Control.MARK]):
+            m.d.sync += index.eq(index + 1)
+        with m.If(controls[Control.BACK]):
+            m.d.sync += index.eq(index - 1)
+        with m.If(controls[Control.MARK]):
+            m.d.sync += mark.eq(index)
+        if g.segments:
+            m.d.comb += patch.id_mode.eq(request.id_mode)
+        for name in ("udp", "ipv6", "ufo", "tunnel_udp", "inner_ipv6"):
+            if name in patch.shape().members:
+                m.d.comb += patch[name].eq(flags[name.upper()] if name.upper() in flags else 0)
+
+        with m.If(self.begin):
+            m.d.sync += [at.eq(0), out.eq(0), index.eq(0), self.drop.eq(Drop.NONE), *(flag.eq(0) for flag in flags.values())]
+            m.d.sync += flags["CSUM"].eq(self.csum)
+        return m
