@@ -122,6 +122,8 @@ class OffcutTx(wiring.Component):
         wiring.connect(m, requests.o, parser.requests)
         wiring.connect(m, parser.header, header_ram.i)
         wiring.connect(m, parser.patch, patcher.patch)
+        if g.serial:
+            m.d.comb += [patcher.header.valid.eq(parser.header.valid), patcher.header.payload.eq(parser.header.payload)]
         m.d.comb += [
             parser.written.eq(rows.written),
             rows.parse_at.eq(parser.parse_at),
@@ -226,7 +228,7 @@ class OffcutTx(wiring.Component):
             header_ram.slot.eq(joiner.header_slot),
             header_ram.row.eq(joiner.header_row),
             joiner.header.eq(header_ram.data),
-            joiner.fields.eq(header_ram.fields),
+            joiner.marks.eq(header_ram.marks),
             buffer.take.eq(joiner.payload_take),
             joiner.payload.eq(Cat(buffer.data, side_buffer.data) if g.first_last else buffer.data),
             patcher.begin.eq(joiner.begin),
@@ -234,7 +236,7 @@ class OffcutTx(wiring.Component):
             patcher.sum.eq(payload_sum.sum),
             payload_sum.pop.eq(patcher.take_sum),
             joiner.ready.eq(patcher.ready),
-            patcher.tags.eq(joiner.tags),
+            patcher.row.eq(joiner.row) if g.serial else patcher.tags.eq(joiner.tags),
             joiner.values.eq(patcher.values),
             joiner.csum.eq(patcher.csum),
             self.m_axis_tvalid.eq(joiner.o.valid),

@@ -5,13 +5,13 @@ from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from .parser import header_write_layout
+from .patcher.interface import header_write_layout
 
 __all__ = ["HeaderRam"]
 
 
 class HeaderRam(wiring.Component):
-    """Written a halfword at a time, read a row at a time; with each halfword the tag of the field that stands there.
+    """Written a halfword at a time, read a row at a time; with each halfword whether a field stands there, and on a wide bus which.
 
     Members
     -------
@@ -20,7 +20,7 @@ class HeaderRam(wiring.Component):
         The slot that is written.
     take : In(1)
     slot, row : In
-    data, fields : Out
+    data, marks : Out
         One clock after ``take``.
     """
 
@@ -33,7 +33,7 @@ class HeaderRam(wiring.Component):
             "slot": In(range(geometry.slots)),
             "row": In(range(geometry.slot_rows)),
             "data": Out(geometry.width),
-            "fields": Out(data.ArrayLayout(geometry.field_bits, geometry.width // 16)),
+            "marks": Out(data.ArrayLayout(geometry.mark_bits, geometry.width // 16)),
         })
 
     def elaborate(self, platform):
@@ -42,28 +42,30 @@ class HeaderRam(wiring.Component):
         halfword = self.i.payload
         lanes = g.width // 16
         lane_bits = ceil_log2(lanes)
-        each = data.StructLayout({"data": 16, "field": g.field_bits})
+        each = data.StructLayout({"data": 16, "mark": g.mark_bits})
+        # A block RAM keeps a parity bit with each byte, so one is enough for up to 64 bits. On a wide bus each has two halfwords.
+        together, bits = (lanes, 18) if g.serial else (2, each.size)
 
-        # One memory for every two halfwords of a row: they are written one by one and read together.
         reads = []
-        for part in range(lanes // 2):
+        for part in range(lanes // together):
             m.submodules[f"part_{part}"] = ram = memory.Memory(
-                shape=data.ArrayLayout(each.size, 2),
+                shape=data.ArrayLayout(bits, together),
                 depth=g.slots * g.slot_rows,
                 init=[],
                 attrs={"ram_style": "block", "syn_ramstyle": "block_ram"},
             )
             write, read = ram.write_port(granularity=1), ram.read_port()
+            mark = halfword.field != 0 if g.serial else halfword.field
             m.d.comb += [
-                *(write.en[n].eq(self.i.valid & (halfword.index[:lane_bits] == 2 * part + n)) for n in range(2)),
-                *(write.data[n].eq(Cat(halfword.data[8:], halfword.data[:8], halfword.field)) for n in range(2)),
+                *(write.en[n].eq(self.i.valid & (halfword.index[:lane_bits] == together * part + n)) for n in range(together)),
+                *(write.data[n].eq(Cat(halfword.data[8:], halfword.data[:8], mark)) for n in range(together)),
                 write.addr.eq(Cat(halfword.index[lane_bits:], self.into)),
                 read.en.eq(self.take),
                 read.addr.eq(Cat(self.row, self.slot)),
             ]
-            reads += [data.View(each, read.data[n]) for n in range(2)]
+            reads += [data.View(each, read.data[n][: each.size]) for n in range(together)]
         m.d.comb += [
             self.data.eq(Cat(read.data for read in reads)),
-            self.fields.eq(Cat(read.field for read in reads)),
+            self.marks.eq(Cat(read.mark for read in reads)),
         ]
         return m

@@ -42,13 +42,13 @@ class Joiner(wiring.Component):
     ready : In(1)
         The patcher lets it begin.
     header_take, header_slot, header_row : Out
-    header, fields : In
+    header, marks : In
     payload_take, side_take : Out(1)
         From the buffer, or from that of the first fragments.
     payload : In
         Two clocks after, one value for each bank of either buffer, all but one of them 0; all 0 where nothing was taken.
-    tags : Out
-        In clock L, what the patcher is asked for.
+    tags, row : Out
+        In clock L, what a parallel patcher is asked for, and a serial one.
     values : In
         In the same clock, its answers.
     csum : In(16)
@@ -61,7 +61,7 @@ class Joiner(wiring.Component):
 
     def __init__(self, geometry):
         self._geometry = geometry
-        fields = data.ArrayLayout(geometry.field_bits, geometry.width // 16)
+        marks = data.ArrayLayout(geometry.mark_bits, geometry.width // 16)
         super().__init__({
             "entries": In(stream.Signature(geometry.entry)),
             "o": Out(stream.Signature(geometry.out)),
@@ -71,11 +71,11 @@ class Joiner(wiring.Component):
             "header_slot": Out(range(geometry.slots)),
             "header_row": Out(range(geometry.slot_rows)),
             "header": In(geometry.width),
-            "fields": In(fields),
+            "marks": In(marks),
             "payload_take": Out(1),
             "side_take": Out(1),
             "payload": In(data.ArrayLayout(geometry.width, len(geometry.buffer_banks) + len(geometry.side_banks) * geometry.first_last)),
-            "tags": Out(fields),
+            **({"row": Out(range(geometry.slot_rows))} if geometry.serial else {"tags": Out(marks)}),
             "values": In(data.ArrayLayout(16, geometry.width // 16)),
             "csum": In(16),
             "crc": In(32),
@@ -138,21 +138,22 @@ class Joiner(wiring.Component):
         m.d.sync += [header_lanes[lane].eq(header_bytes > 2 * lane) for lane in range(halfwords)]
         m.d.sync += [ip_lanes[lane].eq(ip_here & (ip_lane == lane)) for lane in range(halfwords)]
 
-        # --- Clock L: the header's row and its fields. A tag counts only where a header is patched, a fragment's only in one.
+        # --- Clock L: the header's row and its fields.
         header = Signal(g.width)
-        tags = Signal(self.fields.shape())
-        ip_at, cut = later(ip_lanes, lookup - 3, "ip_tag"), later(entry.cut, lookup - 1, "cut")
-        fragment = later(entry.ufo, lookup - 1, "fragment") if g.ufo else C(0)
+        marks = Signal(self.marks.shape())
+        ip_at = later(ip_lanes, lookup - 3, "ip_mark")
         m.d.sync += header.eq(self.header)
-        for lane, field in enumerate(self.fields):
-            counts = cut & (fragment | (field != g.tag(Field.FRAGMENT)))
-            m.d.sync += tags[lane].eq(Mux(ip_at[lane], g.tag(Field.IP_CSUM), Mux(counts, field, 0)))
-        m.d.comb += self.tags.eq(tags)
+        for lane, mark in enumerate(self.marks):
+            m.d.sync += marks[lane].eq(Mux(ip_at[lane], 1 if g.serial else g.tag(Field.IP_CSUM), mark))
+        if g.serial:
+            m.d.comb += self.row.eq(later(row[: len(self.row)], lookup, "field_row"))
+        else:
+            m.d.comb += self.tags.eq(marks)
         ip_at, header_here = later(ip_at, 1, "ip_field"), later(header_lanes, lookup - 2, "header_here")
         patched = Signal(g.width)
         for lane in range(halfwords):
             value = self.values[lane]
-            halfword = Mux(tags[lane] != 0, Cat(value[8:], value[:8]), header.word_select(lane, 16))
+            halfword = Mux(marks[lane] != 0, Cat(value[8:], value[:8]), header.word_select(lane, 16))
             m.d.sync += patched.word_select(lane, 16).eq(Mux(header_here[lane] | ip_at[lane], halfword, 0))
 
         # --- Clock L + 1: the checksum's two bytes. The first stands a lane before the second: in the row before, if that is lane 0.

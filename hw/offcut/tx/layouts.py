@@ -110,6 +110,8 @@ class Geometry:
         A header's fields are worked out one by one: there is time for that.
     fields : list of Field
         Those that some frame can have; their place in it is their tag.
+    tag_bits, mark_bits : int
+        Bits of a tag; and of what the header RAM keeps with a halfword: that, or only whether there is a field.
     """
 
     header_bytes = 256
@@ -162,7 +164,8 @@ class Geometry:
             Field.TUNNEL_CSUM: self.tunnel_csum,
         }
         self.fields = [field for field, is_built in built.items() if is_built]
-        self.field_bits = ceil_log2(len(self.fields))
+        self.tag_bits = ceil_log2(len(self.fields))
+        self.mark_bits = 1 if self.serial else self.tag_bits
 
         unit_rows = -(-config.mtu_max // self.bus_bytes)
         whole_rows = (1 << 16) // self.bus_bytes if self.runs else 0  # a datagram whose fragments wait for its checksum

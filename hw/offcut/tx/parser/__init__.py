@@ -13,11 +13,11 @@ from amaranth import Cat, Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..patcher.interface import patch_layout
+from ..patcher.interface import header_write_layout, patch_layout
 from .plan import PlanRegister
-from .processor import HeaderProcessor, header_write_layout
+from .processor import HeaderProcessor
 
-__all__ = ["UNDER_WAY", "HeaderParser", "header_write_layout"]
+__all__ = ["UNDER_WAY", "HeaderParser"]
 
 UNDER_WAY = 2
 """Plans that can still come once there is no room."""

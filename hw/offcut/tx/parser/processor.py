@@ -6,26 +6,17 @@ from amaranth.lib.wiring import In, Out
 
 from ..headers import EtherType, ExtensionHeader, Protocol
 from ..layouts import FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Kind
-from ..patcher.interface import patch_layout
+from ..patcher.interface import header_write_layout, patch_layout
 from .feed import HeaderFeed
 from .instruction import TRAPPED, Act, Control, Count, Emit, Jump, Op, Patch, Plan, Sum, X, instruction_layout
 from .microcode import VALUES, assemble
 
-__all__ = ["HeaderProcessor", "header_write_layout", "outcome_layout"]
+__all__ = ["R_BITS", "HeaderProcessor", "outcome_layout"]
 
 R_BITS = FRAME_LEN_BITS + 1
 """Lengths of frames, with a sign."""
 COUNT_BITS = 7
 WORD_BYTES = 4
-
-
-def header_write_layout(geometry):
-    """A halfword of a header on its way into the header RAM, with the tag of the field that stands there."""
-    return data.StructLayout({
-        "index": range(geometry.header_bytes // 2),
-        "data": 16,
-        "field": geometry.field_bits,
-    })
 
 
 def outcome_layout():

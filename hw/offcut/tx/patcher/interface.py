@@ -3,12 +3,17 @@
 from amaranth.lib import data, stream
 from amaranth.lib.wiring import In, Out
 
-__all__ = ["ID_15_BITS", "ID_FIXED", "STEPS", "lookup_clock", "ports", "patch_layout", "sum_clock"]
+__all__ = ["ID_15_BITS", "ID_FIXED", "STEPS", "header_write_layout", "lookup_clock", "ports", "patch_layout", "sum_clock"]
 
 ID_FIXED, ID_15_BITS = 1, 2
 
 STEPS = 16
 """Words that a frame has at most."""
+
+
+def header_write_layout(geometry):
+    """A halfword of a header on its way into the header RAM, with the tag of the field that stands there."""
+    return data.StructLayout({"index": range(geometry.header_bytes // 2), "data": 16, "field": geometry.tag_bits})
 
 
 def patch_layout(geometry):
@@ -61,13 +66,19 @@ def ports(geometry):
     take_sum, take_crc : Out(1)
         It was used. The CRC is wanted in the clock after.
     tags : In
-        The field in each halfword of a row, by its tag.
+        If it is parallel: the field in each halfword of a row, by its tag.
+    header, row : In(stream.Signature(header_write_layout(geometry), always_ready=True)), In
+        If it is serial: the halfwords that are written into the header RAM, to learn where the fields stand; which row it is.
     values : Out
-        Of each of these, in the same clock. Where there is none, anything.
+        The fields of that row, in the same clock. Where there is none, anything.
     csum : Out(16)
         The transport checksum of the unit.
     """
     halfwords = geometry.width // 16
+    if geometry.serial:
+        at_row = {"header": In(stream.Signature(header_write_layout(geometry), always_ready=True)), "row": In(range(geometry.slot_rows))}
+    else:
+        at_row = {"tags": In(data.ArrayLayout(geometry.tag_bits, halfwords))}
     return {
         "slot": In(range(geometry.slots)),
         "patch": In(stream.Signature(patch_layout(geometry), always_ready=True)),
@@ -77,7 +88,7 @@ def ports(geometry):
         "sum": In(16),
         "take_sum": Out(1),
         "take_crc": Out(1),
-        "tags": In(data.ArrayLayout(geometry.field_bits, halfwords)),
+        **at_row,
         "values": Out(data.ArrayLayout(16, halfwords)),
         "csum": Out(16),
     }

@@ -2,6 +2,7 @@
 
 from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
+from amaranth.utils import ceil_log2
 
 from ..layouts import Field
 from ..ones import add
@@ -29,7 +30,7 @@ KINDS = ("udp", "ipv6", "tunnel_udp", "inner_ipv6")
 
 def word_layout(geometry):
     """One step of a program. ``runs`` says that the field counts on from unit to unit."""
-    return data.StructLayout({"field": geometry.field_bits, "last": 1, "runs": 1, "data": 16})
+    return data.StructLayout({"field": geometry.tag_bits, "last": 1, "runs": 1, "data": 16})
 
 
 def constants_layout(geometry):
@@ -69,7 +70,7 @@ class SerialPatcher(wiring.Component):
 
         # --- The programs. A UDP length does not count on, and is the last field where it is one.
         patch = self.patch.payload
-        field = Signal(g.field_bits)
+        field = Signal(g.tag_bits)
         with m.Switch(patch.kind):
             for kind in Patch:
                 if kind in FIELDS:
@@ -86,6 +87,11 @@ class SerialPatcher(wiring.Component):
             word.runs.eq(Cat(patch.kind == kind for kind in RUNNING).any() & ~((patch.kind == Patch.LOW) & patch.last)),
             word.data.eq(patch.data),
         ]
+        # Where in the header each field stands.
+        header = self.header.payload
+        m.submodules.places = places = memory.Memory(shape=len(header.index), depth=g.slots << len(header.field), init=[])
+        write = places.write_port()
+        m.d.comb += [write.en.eq(self.header.valid), write.addr.eq(Cat(header.field, self.slot)), write.data.eq(header.index)]
         m.submodules.constants = kept = memory.Memory(shape=constants_layout(g).size, depth=g.slots, init=[])
         write = kept.write_port()
         constants = data.View(constants_layout(g), write.data)
@@ -153,7 +159,9 @@ class SerialPatcher(wiring.Component):
             return Cat(step == g.tag(field) for field in fields if field in g.fields).any()
 
         # --- The step's value, and what is added to it.
-        step_1 = Signal(g.field_bits)
+        step_1 = Signal(g.tag_bits)
+        slot_1 = Signal.like(slot)
+        ip_at = Signal.like(header.index)
         value_1 = Signal(16)
         at_1 = Signal.like(at)
         summing_1 = Signal()
@@ -163,11 +171,13 @@ class SerialPatcher(wiring.Component):
         adds_one = Signal()
         m.d.sync += [at_1.eq(at), step_1.eq(0), summing_1.eq(summing), uncut_1.eq(~cut), value_1.eq(entry.ip_sum)]
         m.d.sync += [adds_length.eq(0), adds_size.eq(0), adds_one.eq(0)]
+        m.d.sync += [slot_1.eq(read.addr[-len(slot) :]), ip_at.eq(entry.ip_low[1:])]
         with m.If(self.begin & ~entry.cut):
             m.d.sync += [step_1.eq(g.tag(Field.IP_CSUM)), uncut_1.eq(1)]
         with m.If(from_program):
             m.d.sync += [
                 step_1.eq(word.field),
+                uncut_1.eq(0),
                 value_1.eq(Mux(word.runs & runs_on, from_state.data, word.data)),
                 adds_length.eq(of(word.field, *LENGTHS) | (of(word.field, Field.LOW) & udp)),
                 adds_size.eq((of(word.field, Field.LOW) & ~udp & runs_on) | (of(word.field, Field.FRAGMENT) & moves_on)),
@@ -206,6 +216,10 @@ class SerialPatcher(wiring.Component):
                     m.d.sync += value_2[0].eq(0)
                 with m.Else():
                     m.d.sync += value_2[13].eq(0)
+        read = places.read_port(domain="comb")
+        place_2 = Signal.like(header.index)
+        m.d.comb += read.addr.eq(Cat(step_1, slot_1))
+        m.d.sync += place_2.eq(Mux(uncut_1, ip_at, read.data))
         m.d.comb += [into_state.en.eq(1), into_state.addr.eq(at_2), into_state.data.eq(value_2)]
 
         # (In one's complement, to turn a value left by a bit is to double it.)
@@ -229,24 +243,27 @@ class SerialPatcher(wiring.Component):
         step_3 = Signal.like(step_2)
         value_3 = Signal(16)
         inverted_3 = Signal()
+        place_3 = Signal.like(place_2)
         summing_3 = Signal()
         m.d.sync += [
             checksum.eq(add(Mux(begins_2, base_2, checksum), value_2, mangle_2)),
             step_3.eq(step_2),
             value_3.eq(value_2),
             inverted_3.eq(inverted_2),
+            place_3.eq(place_2),
             summing_3.eq(summing_2),
         ]
 
-        # --- Where the fields are looked up, by one halfword each.
+        # --- Where the fields are looked up: a memory for each lane, by row.
+        lane_bits = ceil_log2(g.width // 16)
         for lane in range(g.width // 16):
-            m.submodules[f"values_{lane}"] = values = memory.Memory(shape=16, depth=1 << g.field_bits, init=[])
+            m.submodules[f"values_{lane}"] = values = memory.Memory(shape=16, depth=g.slot_rows, init=[])
             write, read = values.write_port(), values.read_port(domain="comb")
             m.d.comb += [
-                write.en.eq(step_3 != 0),
-                write.addr.eq(step_3),
+                write.en.eq((step_3 != 0) & (place_3[:lane_bits] == lane)),
+                write.addr.eq(place_3[lane_bits:]),
                 write.data.eq(Mux(inverted_3, ~checksum, value_3)),
-                read.addr.eq(self.tags[lane]),
+                read.addr.eq(self.row),
                 self.values[lane].eq(read.data),
             ]
         with m.If(summing_3):
