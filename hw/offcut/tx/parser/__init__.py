@@ -92,9 +92,9 @@ class HeaderParser(wiring.Component):
         m.d.sync += [done.eq(processor.done | (begins & ~coming.walk)), walked.eq(processor.done)]
         m.d.comb += [
             processor.begin.eq(begins),
+            processor.walk.eq(coming.walk),
             processor.row.eq(coming.row),
             processor.csum.eq(coming.needs_csum),
-            processor.busy.eq(busy),
             processor.request.eq(request),
             processor.written.eq(self.written),
             processor.parse.eq(self.parse),

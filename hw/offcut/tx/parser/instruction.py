@@ -102,16 +102,15 @@ class Plan(enum.IntEnum):
 
 
 class Count(enum.IntEnum):
-    """The words of four bytes that a loop has left become..."""
+    """Which halfwords are counted."""
 
-    DOWN = 0
-    """... one less"""
-    IHL = 1
-    DATA_OFFSET = 2
-    EXTENSION = 3
-    """... those behind the first five of an IPv4 or TCP header, the first of an extension header; it stands in H."""
-    R = 4
-    """... those that R bytes have, and perhaps a half."""
+    IHL = 0
+    DATA_OFFSET = 1
+    """Those behind the first five words of an IPv4 or TCP header..."""
+    EXTENSION = 2
+    """... or the first of an extension header, whose length stands in H."""
+    R = 3
+    """Those of R bytes."""
 
 
 class Control(enum.IntEnum):
@@ -170,6 +169,7 @@ def instruction_layout():
         "jump": Jump,
         "need": 1,  # a word of four bytes must be there, and lie in the first 256; otherwise the program goes on at its trap
         "take": 1,  # the next halfword
+        "repeat": 1,  # for as many halfwords as are counted, maybe none; every other one is the second of a word
         "emit": Emit,
         "tag": 4,
         "sums": data.StructLayout({
@@ -179,7 +179,7 @@ def instruction_layout():
             "ip_begins": 1,
             "l4_begins": 1,
             "tunnel_begins": 1,
-            "partial": 2,  # l4 only if, or begins only if, there is a checksum in the frame that began with a pseudo-header
+            "partial": 1,  # l4 only if, or where it begins: begins only if, the frame's checksum began with a pseudo-header
             "minus": 1,
             "tunnel_minus": 1,
             "of": Sum,
@@ -236,6 +236,7 @@ class Assembler:
         self._value_names = set(values)
         self._built = set(sums)
         self._lines = []
+        self._stored = None  # by the instruction before
         self._labels = {}
         self._conditions, self._registers, self._values, self._flags = ["always"], [], [], []
 
@@ -244,7 +245,7 @@ class Assembler:
             raise ValueError(f"Two places are called {name}")
         self._labels[name] = len(self._lines)
 
-    def do(self, *, need=0, take=0, copy=0, emit=None, tag=Field.NONE, sums="", of=Sum.H, r=None, store=None, goto=None, link=0, when=None,
+    def do(self, *, need=0, take=0, copy=0, repeat=0, emit=None, tag=Field.NONE, sums="", of=Sum.H, r=None, store=None, goto=None, link=0, when=None,
            unless=None, **act):
         """One instruction.
 
@@ -257,11 +258,11 @@ class Assembler:
         r : str
             ``x op y``.
         goto, when, unless : str
-            A label, or ``link`` for the one that was linked.
+            A label, or ``link`` for the one that was linked. A jump takes two clocks more.
         act
             One of ``plan=``, ``set=``, ``clear=``, ``count=``, ``patch=`` (with ``last=``), ``drop=``, ``control=``, ``linked=``.
         """
-        line = {"need": need, "take": take | copy, "emit": Emit.H if copy else emit or Emit.NOTHING, "tag": self._tag(tag)}
+        line = {"need": need | repeat, "take": take | copy, "repeat": repeat, "emit": Emit.H if copy else emit or Emit.NOTHING, "tag": self._tag(tag)}
         line |= self._sums(sums, of) | self._arithmetic(r, store) | self._act(**act)
         name = act.get("linked", goto)
         if goto or when or unless:
@@ -286,13 +287,15 @@ class Assembler:
             if "=" in word:
                 line[f"{name}_begins"] = 1
             if "?" in word:
-                line["partial"] = 2 if "=" in word else 1
+                line["partial"] = 1
             if "-" in word:
                 line["tunnel_minus" if name == "tunnel" else "minus"] = 1
         return line
 
     def _arithmetic(self, text, store):
         line = {"store": int(store is not None), "register": 0}
+        stored = self._stored
+        self._stored = store
         if store is not None:
             line["register"] = number(self._registers, store)
         left, operation, right = (text or "R + 0").split()
@@ -305,6 +308,8 @@ class Assembler:
             return line | {"y_is_immediate": 1, "immediate": int(right, 0)}
         if right in self._value_names:
             return line | {"immediate": REGISTERS + number(self._values, right)}
+        if right == stored:
+            raise ValueError(f"{right} is stored by the instruction before: there it is R")
         return line | {"immediate": number(self._registers, right)}
 
     def _act(self, *, plan=None, set=None, clear=None, count=None, patch=None, last=0, drop=None, control=None, linked=None):  # noqa: A002

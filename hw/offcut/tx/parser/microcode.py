@@ -1,4 +1,11 @@
-"""The header processor's program: the walk through a frame's headers, the judgement, the plan (docs/semantics.md)."""
+"""The header processor's program: the walk through a frame's headers, the judgement, the plan (docs/semantics.md).
+
+What most frames go through stands in one piece, from ``start`` to ``done``, since a jump costs two clocks. What a header is judged by stands
+behind the word that tells it and before the next word is needed, so the first contradiction counts.
+
+Names in capitals are registers, flags and words of the request; those of conditions are :class:`processor.HeaderProcessor`'s. PLACE is where the
+transport header leaves, L4 where it came; END is behind the last byte of the frame, as told or declared; REST is what there is from L4 on.
+"""
 
 from ..headers import EtherType, ExtensionHeader, Gre, Protocol
 from ..layouts import Drop, Field
@@ -9,6 +16,7 @@ __all__ = ["VALUES", "assemble"]
 VALUES = (
     "FRAME_LEN",
     "GSO",
+    "GSO_128",
     "CSUM_START",
     "CSUM_LOW",
     "OUTER_TH",
@@ -20,13 +28,17 @@ VALUES = (
     "ID_HIGH",
     "ID_LOW",
 )
-"""Words of the request. GSO is gso_size, or the MTU for auto, and CSUM_START the uso_size there; KEEP are the TCP flags that a segment keeps."""
+"""Words of the request. GSO is gso_size, or the MTU for auto, and CSUM_START the uso_size there; GSO_128 is 128 times as much; KEEP are the TCP
+flags that a segment keeps; ID is the identification of an IPv6 datagram that is fragmented."""
 
 HALF = 0x8000
 """Of 65536, which is more than an immediate operand holds."""
 MINUS_IPV6_BYTES = -40 & 0xFFFF
 TAG_BYTES = 4
 ADDRESSES_BYTES = 12
+TCP_LEAST_BYTES, UDP_BYTES = 20, 8
+TCP_CSUM_LOW, UDP_CSUM_LOW, IPV4_CSUM_LOW = 17, 7, 11
+"""Where the second byte of a checksum stands in its header."""
 
 
 def assemble(g):
@@ -40,30 +52,42 @@ def assemble(g):
     -------
     Program
     """
-    sums = [name for name, built in {"ip": True, "l4": True, "tunnel": g.tunnel_csum}.items() if built]
-    a = Assembler(VALUES, sums, g.tag)
-    start(a, g)
-    outer_ip(a, g)
+    a = Assembler(VALUES, [name for name, built in {"ip": True, "l4": True, "tunnel": g.tunnel_csum}.items() if built], g.tag)
+    ethernet(a, g)
+    ipv4(a, g)
+    if g.tcp:
+        tcp(a, g)
+    if g.segments:
+        verdict(a, g)
+    done(a, g)
+    ethernet_else(a, g)
+    ipv4_else(a, g)
+    ipv6(a, g)
     judgement(a, g)
     if g.segments:
-        if g.tcp:
-            tcp(a, g)
-        if g.uso or g.ufo:
-            udp(a, g)
-        if g.tunnel:
-            tunnels(a, g)
-            inner_ip(a, g)
-        cut(a, g)
+        verdict_else(a, g)
+    if g.uso:
+        uso(a, g)
+    if g.ufo:
+        ufo(a, g)
+    if g.tunnel:
+        inner_ipv4(a)
+        inner_ipv6(a)
+        if g.gre:
+            gre(a, g)
+        if g.udp_tunnel:
+            udp_tunnel(a, g)
     auto(a, g)
-    finish(a, g)
+    if g.segments:
+        auto_above(a, g)
     return a.program()
 
 
-def start(a, g):
-    """Wait for a frame; Ethernet."""
+# --- The way of most: TCP over IPv4, cut as asked for.
+
+
+def ethernet(a, g):
     do, label = a.do, a.label
-    label("idle")
-    do(goto="idle", unless="busy")
     label("start")
     do(need=1, copy=1, r="0 + 0", store="ADDED")
     do(copy=1, r="0 + FRAME_LEN", store="END")
@@ -76,7 +100,130 @@ def start(a, g):
         do(copy=1)
     label("ethertype")
     do(need=1, copy=1, linked="transport")
-    do(r="AT + 0", store="L3", goto="ipv4", when="ethertype_ipv4")
+    do(r="AT + 0", store="L3", goto="ethertype_else", unless="ethertype_ipv4")
+
+
+def ipv4(a, g):
+    do, label = a.do, a.label
+    if g.udp_tunnel:
+        do(goto="bad", when="other_family")
+    do(need=1, copy=1, sums="ip=", r="0 - OUT", count=Count.IHL)
+    do(copy=1, tag=Field.LENGTH, patch=Patch.LENGTH, r="H + 0", store="LEN", goto="bad", unless="ipv4_sound")
+    if g.ufo:
+        do(need=1, copy=1, tag=Field.IDENTIFICATION, r="H + 0", store="IDENT", goto="ipv4_ufo", when="asks_ufo")
+    else:
+        do(need=1, copy=1, tag=Field.IDENTIFICATION, r="H + 0", store="IDENT")
+    do(copy=1, sums="ip", r="H + 0", store="FRAG", patch=Patch.IDENTIFICATION, goto="ipv4_no_length", when="zero")
+    label("ipv4_protocol")
+    do(need=1, copy=1, sums="ip", control=Control.PROTOCOL_LOW)
+    do(copy=1, tag=Field.IP_CSUM, goto="judge", unless="straight")
+    label("ipv4_addresses")
+    do(need=1, copy=1, sums="ip l4=")
+    do(copy=1, sums="ip l4")
+    do(need=1, copy=1, sums="ip l4", goto="declared", unless="end_told")
+    label("ipv4_last_address")
+    do(copy=1, sums="ip l4")
+    do(repeat=1, copy=1, sums="ip")
+    do(r="AT + 0", store="L4", set="IP_WHOLE")
+    do(r="SUM_IP + 0", store="IP_SUM")
+    do(patch=Patch.IP_CSUM, r="OUT + 0", store="PLACE", goto="link", unless="straight_tcp")
+
+
+def tcp(a, g):
+    """Its checksum begins with what is the same in every segment."""
+    do, label = a.do, a.label
+    label("transport")
+    do(r="AT - CSUM_START", goto="udp", when="is_udp")
+    label("tcp")
+    do(need=1, copy=1, sums="l4=?")
+    do(copy=1, sums="l4", goto="bad", when="start_wrong")
+    do(need=1, copy=1, tag=Field.HIGH, r="H + 0", store="HIGH")
+    do(copy=1, tag=Field.LOW, r="H + 0")
+    do(need=1, copy=1, sums="l4", patch=Patch.LOW, r="0 + HIGH")
+    do(copy=1, sums="l4", patch=Patch.HIGH)
+    do(need=1, r="H & KEEP_FIRST", count=Count.DATA_OFFSET)
+    do(r="H & KEEP_MIDDLE", patch=Patch.FLAGS, last=1)
+    do(r="H & KEEP_LAST", patch=Patch.FLAGS_MIDDLE, last=1)
+    do(copy=1, tag=Field.FLAGS, r="H + 0", patch=Patch.FLAGS_LAST, last=1)
+    do(copy=1, sums="l4", patch=Patch.FLAGS_ONLY, last=1, goto="bad", unless="data_offset_sound")
+    do(need=1, copy=1, sums="l4? -tunnel", r="OUT + 1")
+    do(copy=1, sums="l4", plan=Plan.CSUM_LOW)
+    do(repeat=1, copy=1, sums="l4")
+    # A partial checksum has a length in it, and a tunnel's the opposite.
+    do(r="AT + 0", store="HEADER_END", goto="auto_cut_tcp", when="auto")
+    do(r="0 + END", goto="tcp_scratch", when="SCRATCH")
+    do(r="R - L4", goto="tcp_tunnel", when="inner_bare")
+    do(sums="-l4", of=Sum.R_HIGH)
+    do(sums="-l4", of=Sum.R, r="0 + PLACE")
+    do(sums="-l4", of=Sum.R)
+
+
+def verdict(a, g):
+    """Is the frame cut? Then these are the numbers of its plan, from which the slicer's others follow."""
+    do, label = a.do, a.label
+    label("verdict")
+    do(r=f"OUT - {g.header_bytes + 1}")
+    do(r="0 + END", goto="long", unless="negative")
+    do(r="R - HEADER_END", store="PAYLOAD", goto="verdict_unknown", when="NO_END")
+    if g.uso or g.ufo:
+        do(goto="verdict_udp", when="UDP")
+    label("verdict_fits")
+    do(r="0 + GSO", store="SIZE")
+    do(r="R - PAYLOAD")
+    do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="plain", unless="negative")
+    label("cut")
+    do(r="OUT + 0", set="HEADED")
+    do(r="R + SIZE", plan=Plan.HEADER_LEN)
+    do(r="R - 1", set="CUT")
+    do(r="0 + HEADER_END", plan=Plan.LAST)
+    do(r="R - LANE")
+    do(r=f"R + {g.bus_bytes - 1}")
+    do(r="0 + SIZE", plan=Plan.WINDOW)
+    do(plan=Plan.SIZE)
+    do(patch=Patch.CONSTANTS, r="SUM_L4 + 0")
+    if g.tunnel_csum:
+        do(plan=Plan.BASE, r="SUM_TUNNEL + 0", goto="cut_tunnel", when="TUNNEL_CSUM")
+    else:
+        do(plan=Plan.BASE)
+    label("cut_csum")
+    do(set="CSUM", goto="cut_no_csum", when="no_csum")
+
+
+def done(a, g):
+    """The end of every frame; one that is not cut."""
+    do, label = a.do, a.label
+    label("done")
+    do(control=Control.DONE)
+    if g.sctp:
+        label("sctp")
+        do(r="AT - CSUM_START")
+        do()
+        do(goto="plain", unless="zero")
+        do(set="CRC")
+    label("plain")
+    do(r="0 + CSUM_LOW")
+    do(r="R + ADDED")
+    do(plan=Plan.CSUM_LOW)
+    do(plan=Plan.END, r="0 + CSUM_START")
+    do(r="R + ADDED")
+    do(plan=Plan.SUM_FIRST)
+    label("plain_insert")
+    if g.vlan:
+        header_len = ADDRESSES_BYTES + TAG_BYTES
+        do(r=f"0 + {header_len}", goto="done", unless="insert")
+        do(plan=Plan.HEADER_LEN, r=f"0 + {ADDRESSES_BYTES - header_len % g.bus_bytes + g.bus_bytes - 1}")
+        do(plan=Plan.WINDOW)
+        do(set="HEADED", goto="done")
+    else:
+        do(goto="done")
+
+
+# --- Other headers.
+
+
+def ethernet_else(a, g):
+    do, label = a.do, a.label
+    label("ethertype_else")
     do(goto="ipv6", when="ethertype_ipv6")
     do(goto="bad", unless="ethertype_tag")
     do(copy=1, goto="ethertype")
@@ -87,43 +234,17 @@ def start(a, g):
         do(goto="plain")
 
 
-def outer_ip(a, g):
-    """The outermost IP header. The next one's kind is judged with the word that tells it."""
+def unless_long(a, goto, least):
+    """Go there unless what was told is so many bytes or more from the IP header on."""
+    a.do(r="0 + L3")
+    a.do(r="FRAME_LEN - R")
+    a.do(r=f"R - {HALF}")
+    a.do(r=f"R - {least - HALF}")
+    a.do(goto=goto, when="negative")
+
+
+def ipv4_else(a, g):
     do, label = a.do, a.label
-
-    def unless_long(goto):
-        """Go there unless the packet is told to be longer than 65,535 bytes."""
-        do(r="0 + L3")
-        do(r="FRAME_LEN - R")
-        do(r=f"R - {HALF}")
-        do(r=f"R - {HALF}")
-        do(goto=goto, when="negative")
-
-    label("ipv4")
-    if g.udp_tunnel:
-        do(goto="bad", when="other_family")
-    do(need=1, copy=1, sums="ip=", r="0 - OUT", count=Count.IHL)
-    do(copy=1, tag=Field.LENGTH, patch=Patch.LENGTH, r="H + 0", store="LEN", goto="bad", unless="ipv4_sound")
-    do(need=1, copy=1, tag=Field.IDENTIFICATION, r="H + 0", store="IDENT", **({"goto": "ipv4_ufo", "when": "asks_ufo"} if g.ufo else {}))
-    do(copy=1, sums="ip", r="H + 0", store="FRAG", patch=Patch.IDENTIFICATION, goto="ipv4_no_length", when="zero")
-    label("ipv4_protocol")
-    do(need=1, copy=1, sums="ip", control=Control.PROTOCOL_LOW)
-    do(copy=1, tag=Field.IP_CSUM, goto="judge", unless="straight")
-    label("ipv4_addresses")
-    do(need=1, copy=1, sums="ip l4=")
-    do(copy=1, sums="ip l4")
-    do(need=1, copy=1, sums="ip l4", goto="declared", unless="end_told")
-    label("ipv4_last_address")
-    do(copy=1, sums="ip l4", goto="ipv4_options", when="more")
-    label("ipv4_end")
-    do(r="AT + 0", store="L4", set="IP_WHOLE")
-    do(r="SUM_IP + 0", store="IP_SUM")
-    do(patch=Patch.IP_CSUM, r="OUT + 0", store="PLACE", goto="link", when="always")
-    label("ipv4_options")
-    do(need=1, copy=1, sums="ip", count=Count.DOWN)
-    do(copy=1, sums="ip", goto="ipv4_options", when="more")
-    do(goto="ipv4_end")
-
     if g.ufo:
         label("ipv4_ufo")
         do(copy=1, tag=Field.FRAGMENT, r="0 + 0x2000", patch=Patch.IDENTIFICATION)
@@ -136,9 +257,16 @@ def outer_ip(a, g):
     do(set="SCRATCH", goto="ipv4_protocol")
     label("ipv4_told")
     do(goto="ipv4_protocol", unless="auto")
-    unless_long("ipv4_protocol")
+    unless_long(a, "ipv4_protocol", 1 << 16)
     do(set="BIG", goto="ipv4_protocol")
+    label("declared")
+    do(r="0 + L3")
+    do(r="R + LEN", store="END", goto="ipv6_address", when="IPV6")
+    do(goto="ipv4_last_address")
 
+
+def ipv6(a, g):
+    do, label = a.do, a.label
     label("ipv6")
     if g.udp_tunnel:
         do(goto="bad", when="other_family")
@@ -158,15 +286,10 @@ def outer_ip(a, g):
     do(need=1, copy=1, sums="l4=", r="0 + 28")
     do(copy=1, sums="l4", count=Count.R, goto="declared", unless="end_told")
     label("ipv6_address")
-    do(need=1, copy=1, sums="l4", count=Count.DOWN)
-    do(copy=1, sums="l4", goto="ipv6_address", when="more")
+    do(repeat=1, copy=1, sums="l4")
+    label("ipv6_end")
     do(r="AT + 0", store="L4", set="IP_WHOLE")
     do(r="OUT + 0", store="PLACE", goto="link", when="always")
-
-    label("declared")
-    do(r="0 + L3")
-    do(r="R + LEN", store="END", goto="ipv6_address", when="IPV6")
-    do(goto="ipv4_last_address")
 
     label("ipv6_no_length")
     do(goto="ipv6_told", when="told")
@@ -177,7 +300,7 @@ def outer_ip(a, g):
     do(goto="ipv6_next_header")
     label("ipv6_told")
     do(goto="ipv6_protocol", unless="auto")
-    unless_long("ipv6_protocol")
+    unless_long(a, "ipv6_protocol", 1 << 16)
     do(set="BIG", goto="ipv6_protocol")
     if g.ufo:
         label("ipv6_ufo")
@@ -188,32 +311,7 @@ def outer_ip(a, g):
         do(r=f"R + {ExtensionHeader.FRAGMENT << 8}")
         do(take=1, emit=Emit.R, goto="ipv6_addresses")
     if g.segments_ipv6:
-        label("ipv6_hop_by_hop")
-        do(goto="ipv6_next_header", unless="told")
-        do(r="0 + L3")
-        do(r="FRAME_LEN - R")
-        do(r=f"R - {HALF}")
-        do(r=f"R - {HALF + 1}")
-        do(goto="ipv6_next_header", when="negative")
-        label("jumbo")
-        do(r="H & 0xFF", linked="jumbo_option")
-        do(r=f"R + {Protocol.TCP << 8}")
-        do(take=1, emit=Emit.R, goto="ipv6_addresses")
-        # RFC 2675: the option is left out of what leaves.
-        label("jumbo_option")
-        do(need=1, take=1, r=f"H - {Protocol.TCP << 8}", control=Control.PROTOCOL_HIGH)
-        do(take=1, r=f"H - {ExtensionHeader.JUMBO_PAYLOAD}")
-        do(goto="bad", unless="zero")
-        do(goto="bad", unless="zero")
-        do(linked="transport")
-        do(goto="jumbo_rest", when="straight")
-        do(goto="bad", when="segment")
-        do(linked="auto_transport")
-        label("jumbo_rest")
-        do(need=1, take=1)
-        do(take=1, set="MOVED")
-        do(r="AT + 0", store="L4")
-        do(r="OUT + 0", store="PLACE", goto="link", when="always")
+        jumbo(a)
 
     label("extension")
     do(need=1, count=Count.EXTENSION, goto="extension_kind", unless="is_routing")
@@ -223,8 +321,6 @@ def outer_ip(a, g):
     do(control=Control.PROTOCOL_HIGH)
     if g.ufo:
         do(goto="extension_ufo", when="asks_ufo")
-    else:
-        do()
     label("extension_copy")
     do(copy=1)
     label("extension_type")
@@ -238,10 +334,8 @@ def outer_ip(a, g):
     do(linked="transport")
     do(goto="judge", unless="straight")
     label("extension_body")
-    do(need=1, copy=1, count=Count.DOWN)
-    do(copy=1, goto="extension_body", when="more")
-    do(r="AT + 0", store="L4")
-    do(r="OUT + 0", store="PLACE", goto="link", when="always")
+    do(repeat=1, copy=1)
+    do(goto="ipv6_end")
     if g.ufo:
         label("extension_ufo")
         do(goto="extension_ufo_next", unless="is_destination")
@@ -253,8 +347,35 @@ def outer_ip(a, g):
         do(take=1, emit=Emit.R, goto="extension_type")
 
 
+def jumbo(a):
+    """RFC 2675: the option is left out of what leaves."""
+    do, label = a.do, a.label
+    label("ipv6_hop_by_hop")
+    do(goto="ipv6_next_header", unless="told")
+    unless_long(a, "ipv6_next_header", (1 << 16) + 1)
+    label("jumbo")
+    do(r="H & 0xFF", linked="jumbo_option")
+    do(r=f"R + {Protocol.TCP << 8}")
+    do(take=1, emit=Emit.R, goto="ipv6_addresses")
+    label("jumbo_option")
+    do(need=1, take=1, r=f"H - {Protocol.TCP << 8}", control=Control.PROTOCOL_HIGH)
+    do(take=1, r=f"H - {ExtensionHeader.JUMBO_PAYLOAD}")
+    do(goto="bad", unless="zero")
+    do(goto="bad", unless="zero")
+    do(linked="transport")
+    do(goto="jumbo_rest", when="straight")
+    do(goto="bad", when="segment")
+    do(linked="auto_transport")
+    label("jumbo_rest")
+    do(need=1, take=1)
+    do(take=1, set="MOVED", goto="ipv6_end")
+
+
+# --- Judgement.
+
+
 def judgement(a, g):
-    """What may follow the outermost IP header, where it is not straight the transport header that was asked for; why frames are given up."""
+    """What may follow the outermost IP header, if it is not simply the transport header that was asked for; why frames are given up."""
     do, label = a.do, a.label
     label("judge")
     do(goto="judge_no_extension", unless="IPV6")
@@ -274,11 +395,10 @@ def judgement(a, g):
     do(goto="judged", unless="is_udp")
     label("judge_transport")
     do(r="0 + FRAG")
-    do(r="R & 0x3FFF")
-    do(goto="judge_whole", when="IPV6")
-    do(goto="judged", unless="zero")
-    label("judge_whole")
-    do(linked="auto_transport")
+    do(r="R & 0x3FFF", linked="auto_transport")
+    do(goto="judged", when="IPV6")
+    do(goto="judged", when="zero")
+    do(linked="auto_no_transport")
     label("judged")
     do(goto="ipv4_addresses", unless="IPV6")
     do(goto="extension_body", when="EXTENSION")
@@ -305,12 +425,16 @@ def judgement(a, g):
             do(goto="judged")
         if g.udp_tunnel and g.tunnel:
             label("judge_udp_tunnel")
-            do(linked="tunnel_udp")
+            do(linked="udp_tunnel")
             do(goto="judged", when="is_udp")
-    if not (g.tcp or g.uso or g.ufo):
+    if not g.tcp:
         label("transport")
+        if g.uso or g.ufo:
+            do(r="AT - CSUM_START", goto="udp", when="is_udp")
     label("bad")
     do(drop=Drop.BAD_HEADER, goto="failed")
+    if not (g.uso or g.ufo):
+        label("udp")
     label("off")
     do(drop=Drop.DISABLED, goto="failed")
     label("trap")
@@ -325,192 +449,116 @@ def judgement(a, g):
     do(goto="plain")
 
 
-def tcp(a, g):
-    """The TCP header of a frame that is cut; what its checksum has in all segments alike."""
+def verdict_else(a, g):
     do, label = a.do, a.label
-    label("transport")
-    if g.uso or g.ufo:
-        do(r="AT - CSUM_START", goto="udp", when="is_udp")
-    else:
-        do(r="AT - CSUM_START")
-    label("tcp")
-    do(need=1, copy=1, sums="l4=?")
-    do(copy=1, sums="l4", goto="bad", when="start_wrong")
-    do(need=1, copy=1, tag=Field.HIGH, r="H + 0", store="HIGH")
-    do(copy=1, tag=Field.LOW, r="H + 0")
-    do(need=1, copy=1, sums="l4", patch=Patch.LOW, r="0 + HIGH")
-    do(copy=1, sums="l4", patch=Patch.HIGH)
-    do(need=1, r="H & KEEP_FIRST", count=Count.DATA_OFFSET)
-    do(r="H & KEEP_MIDDLE", patch=Patch.FLAGS, last=1)
-    do(r="H & KEEP_LAST", patch=Patch.FLAGS_MIDDLE, last=1)
-    do(copy=1, tag=Field.FLAGS, r="H + 0", patch=Patch.FLAGS_LAST, last=1)
-    do(copy=1, sums="l4", patch=Patch.FLAGS_ONLY, last=1, goto="bad", unless="data_offset_sound")
-    do(need=1, copy=1, sums="l4? -tunnel", r="OUT + 1")
-    do(copy=1, sums="l4", plan=Plan.CSUM_LOW, goto="tcp_options", when="more")
-    label("tcp_end")
-    do(r="AT + 0", store="HEADER_END", goto="auto_cut_tcp", when="auto")
-    do(r="0 + END", goto="tcp_scratch", when="SCRATCH")
-    do(r="R - L4")
-    do(sums="-l4 tunnel" if not g.udp_tunnel else "-l4", of=Sum.R_HIGH)
-    do(sums="-l4 tunnel" if not g.udp_tunnel else "-l4", of=Sum.R)
-    if g.tunnel_csum and g.udp_tunnel:
-        do(goto="tcp_place", when="TUNNEL_UDP")
-        do(sums="tunnel", of=Sum.R_HIGH)
-        do(sums="tunnel", of=Sum.R)
-    label("tcp_place")
-    do(r="0 + PLACE")
-    if g.tunnel_csum and g.udp_tunnel:
-        do(sums="-l4", of=Sum.R, goto="verdict", when="TUNNEL_UDP")
-        do(sums="tunnel", of=Sum.R, goto="verdict")
-    else:
-        do(sums="-l4 tunnel", of=Sum.R, goto="verdict")
-    label("tcp_scratch")
-    do(r=f"0 + {Protocol.TCP}")
-    do(r="0 + PLACE", sums="l4", of=Sum.R)
-    do(sums="-l4", of=Sum.R, goto="verdict")
-    label("tcp_options")
-    do(need=1, copy=1, sums="l4", count=Count.DOWN)
-    do(copy=1, sums="l4", goto="tcp_options", when="more")
-    do(goto="tcp_end")
-
-
-def udp(a, g):
-    """UDP, cut as datagrams or as fragments."""
-    do, label = a.do, a.label
-    if not g.tcp:
-        label("transport")
-        do(r="AT - CSUM_START")
-    label("udp")
-    do(set="UDP", goto="ufo" if g.ufo else "uso", when="asks_ufo" if g.ufo else "always")
-    if g.uso:
-        label("uso")
-        do(need=1, copy=1, sums="l4=?")
-        do(copy=1, sums="l4", r="2 - OUT", goto="bad", when="start_wrong")
-        do(need=1, copy=1, tag=Field.LOW, patch=Patch.LOW, last=1, sums="-l4? tunnel", r="H + 0", store="UDP_LENGTH")
-        do(copy=1, sums="l4? -tunnel", r="H + 0")
-        do(r="AT + 0", store="HEADER_END")
-        do(r="OUT - 1", goto="uso_csum", unless="zero")
-        do(set="NO_CSUM")
-        label("uso_csum")
-        do(plan=Plan.CSUM_LOW, r="0 + PLACE")
-        do(sums="-l4", of=Sum.R)
-        do(sums="-l4 tunnel" if not g.udp_tunnel else "-l4", of=Sum.R, goto="auto_cut_uso", when="auto")
-        if g.tunnel_csum and g.udp_tunnel:
-            do(r="R + 0", goto="uso_tunnel_udp", when="TUNNEL_UDP")
-            do(sums="tunnel", of=Sum.R, goto="verdict")
-            label("uso_tunnel_udp")
-            do(r="0 + END")
-            do(r="R - L4")
-            do(sums="-tunnel", of=Sum.R_HIGH)
-            do(sums="-tunnel", of=Sum.R)
-        do(goto="verdict")
+    label("cut_no_csum")
+    do(clear="CSUM", goto="done")
+    if g.tunnel_csum:
+        label("cut_tunnel")
+        do(control=Control.PATCH_MARK, goto="cut_csum")
+    label("long")
+    do(drop=Drop.HEADER_TOO_LONG, goto="done")
+    label("verdict_unknown")
+    if g.tunnel:
+        do(goto="bad", when="INNER")
     if g.ufo:
-        # The UDP header is payload. An IPv6 fragment header stands in its place.
-        label("ufo")
-        do(need=1, take=1)
-        do(take=1, goto="bad", when="start_wrong")
-        do(need=1, take=1, r="0 + L4", store="HEADER_END")
-        do(take=1, sums="-l4", r="0 + END")
-        do(r="R - L4")
-        do(sums="l4", of=Sum.R, r=f"0 + {Protocol.UDP}")
-        do(sums="l4", of=Sum.R, r="0 + IP_SUM", set="UFO", goto="ufo_ipv6", when="IPV6")
-        label("ufo_ipv4")
-        do(control=Control.BACK)
-        do(patch=Patch.IP_CSUM, last=1)
-        do(r="OUT + 7", goto="ufo_end")
-        label("ufo_ipv6")
-        do(r=f"0 + {Protocol.UDP << 8}")
-        do(emit=Emit.R, r="0 + 1", set="MOVED")
-        do(emit=Emit.R, tag=Field.FRAGMENT, patch=Patch.FRAGMENT, last=1, r="0 + ID_HIGH")
-        do(emit=Emit.R, r="0 + ID_LOW")
-        do(emit=Emit.R)
-        do(r="OUT + 7")
-        label("ufo_end")
-        do(plan=Plan.CSUM_LOW, goto="verdict")
+        do(goto="bad", when="asks_ufo")
+    do(r="0 + GSO", store="SIZE")
+    label("cut_lane")
+    do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="cut")
+    if g.tcp:
+        label("tcp_tunnel")
+        if g.tunnel:
+            do(sums="-l4 tunnel", of=Sum.R_HIGH)
+            do(sums="-l4 tunnel", of=Sum.R, r="0 + PLACE")
+            do(sums="-l4 tunnel", of=Sum.R, goto="verdict")
+        label("tcp_scratch")
+        do(r=f"0 + {Protocol.TCP}")
+        do(r="0 + PLACE", sums="l4", of=Sum.R)
+        do(sums="-l4", of=Sum.R, goto="verdict")
+    if g.uso or g.ufo:
+        label("verdict_udp")
+        if g.ufo:
+            do(goto="verdict_ufo", when="asks_ufo")
+        # (128 times 8,192 is more than R holds, and than any frame has.)
+        do(r="0 + GSO")
+        do(r="R - 8192")
+        do(r="0 + GSO_128", goto="verdict_fits", unless="negative")
+        do(r="R - PAYLOAD")
+        do(goto="verdict_fits", unless="negative")
+        do(drop=Drop.BAD_REQUEST, goto="done")
+    if g.ufo:
+        label("verdict_ufo")
+        do(r=f"R - {HALF}", goto="verdict_far", unless="IPV6")
+        do(control=Control.NUMBERED)
+        label("verdict_far")
+        do(r=f"R - {HALF}")
+        do(goto="verdict_fits", when="negative")
+        do(drop=Drop.BAD_REQUEST, goto="done")
 
 
-def tunnels(a, g):
-    """What stands between the outer IP header and the inner one."""
+# --- UDP.
+
+
+def uso(a, g):
     do, label = a.do, a.label
-    if g.gre:
-        label("gre")
-        do(need=1, r=f"H & {0xFFFF ^ (Gre.CHECKSUM | Gre.KEY)}")
-        do(r=f"H & {Gre.CHECKSUM}")
-        do(r=f"H & {Gre.KEY}", goto="bad", unless="zero")
-        do(copy=1, sums="tunnel=", goto="gre_key", when="zero")
-        do(set="GRE_CSUM")
-        label("gre_key")
-        do(copy=1, sums="tunnel", goto="gre_carries", when="zero")
-        do(set="GRE_KEY")
-        label("gre_carries")
-        do(linked="inner_ipv4")
-        do(goto="gre_csum", when="ethertype_ipv4")
-        do(linked="inner_ipv6")
-        do(goto="gre_csum", when="ethertype_ipv6")
-        do(linked="inner_ethernet")
-        do(goto="bad", unless="ethertype_ethernet")
-        label("gre_csum")
-        do(goto="gre_rest", unless="GRE_CSUM")
-        do(goto="bad", unless="needs_csum")
-        do(goto="off", unless="on_gre_csum")
-        if g.tunnel_csum:
-            do(need=1, copy=1, tag=Field.TUNNEL_CSUM, control=Control.MARK)
-            do(copy=1, sums="tunnel", set="TUNNEL_CSUM")
-        label("gre_rest")
-        do(goto="link", unless="GRE_KEY")
-        do(need=1, copy=1, sums="tunnel")
-        do(copy=1, sums="tunnel", goto="link", when="always")
-        label("inner_ethernet")
-        do(r="0 + 12")
-        do(count=Count.R)
-        label("inner_address")
-        do(need=1, copy=1, sums="tunnel", count=Count.DOWN)
-        do(copy=1, sums="tunnel", goto="inner_address", when="more")
-        label("inner_ethertype")
-        do(need=1, copy=1, sums="tunnel")
-        do(goto="inner_ipv4", when="ethertype_ipv4")
-        do(goto="inner_ipv6", when="ethertype_ipv6")
-        do(goto="bad", unless="ethertype_tag")
-        do(copy=1, sums="tunnel", goto="inner_ethertype")
+    if not g.ufo:
+        label("udp")
+        do(set="UDP")
+    label("uso")
+    do(need=1, copy=1, sums="l4=?")
+    do(copy=1, sums="l4", r="2 - OUT", goto="bad", when="start_wrong")
+    do(need=1, copy=1, tag=Field.LOW, patch=Patch.LOW, last=1, sums="-l4? tunnel", r="H + 0", store="UDP_LENGTH")
+    do(copy=1, sums="l4? -tunnel", r="H + 0")
+    do(r="AT + 0", store="HEADER_END")
+    do(r="OUT - 1", goto="uso_csum", unless="zero")
+    do(set="NO_CSUM")
+    label("uso_csum")
+    do(plan=Plan.CSUM_LOW, r="0 + PLACE")
+    do(sums="-l4", of=Sum.R, goto="auto_cut_uso", when="auto")
+    do(sums="-l4", of=Sum.R, goto="uso_tunnel", when="inner_bare")
     if g.udp_tunnel:
-        label("tunnel_udp")
-        do(r="AT - OUTER_TH", set="TUNNEL_UDP")
-        do(need=1, copy=1, sums="tunnel=")
-        do(copy=1, sums="tunnel", r="2 - OUT", goto="bad", unless="zero")
-        do(need=1, copy=1, tag=Field.TUNNEL_LENGTH, patch=Patch.TUNNEL_LENGTH, r="OUT + 0")
-        do(r="R - 4")
-        do(sums="-tunnel", of=Sum.R, r="INNER_NH - AT")
-        if g.tunnel_csum:
-            do(r="R - 2", goto="tunnel_udp_csum", when="tunnel_csum")
-        else:
-            do(r="R - 2")
-        do(copy=1, goto="opaque")
-        if g.tunnel_csum:
-            label("tunnel_udp_csum")
-            do(copy=1, sums="tunnel", tag=Field.TUNNEL_CSUM, control=Control.MARK)
-            do(set="TUNNEL_CSUM")
-        label("opaque")
-        do(count=Count.R)
-        do(goto="opaque_half", unless="more")
-        label("opaque_word")
-        do(need=1, copy=1, sums="tunnel", count=Count.DOWN)
-        do(copy=1, sums="tunnel", goto="opaque_word", when="more")
-        label("opaque_half")
-        do(goto="opaque_end", unless="half")
-        do(need=1, copy=1, sums="tunnel")
-        label("opaque_end")
-        do(goto="inner_either", unless="base_tcp")
-        do(goto="inner_ipv6", when="base_tcp6")
-        do(goto="inner_ipv4")
-        label("inner_either")
-        do(need=1, r="H & 0xF000")
-        do(r="R - 0x4000")
-        do()
-        do(goto="inner_ipv6", unless="zero")
+        do(goto="verdict", unless="TUNNEL_UDP")
+        do(r="0 + END")
+        do(r="R - L4")
+        do(sums="-tunnel", of=Sum.R_HIGH)
+        do(sums="-tunnel", of=Sum.R, goto="verdict")
+    else:
+        do(goto="verdict")
+    label("uso_tunnel")
+    do(sums="tunnel", of=Sum.R, goto="verdict")
 
 
-def inner_ip(a, g):
-    """The inner IP header."""
+def ufo(a, g):
+    """The UDP header is payload. An IPv6 fragment header stands in its place."""
+    do, label = a.do, a.label
+    label("udp")
+    do(set="UDP", **({"goto": "uso", "unless": "asks_ufo"} if g.uso else {}))
+    do(need=1, take=1)
+    do(take=1, goto="bad", when="start_wrong")
+    do(need=1, take=1, r="0 + L4", store="HEADER_END")
+    do(take=1, sums="-l4", r="0 + END")
+    do(r="R - L4")
+    do(sums="l4", of=Sum.R, r=f"0 + {Protocol.UDP}")
+    do(sums="l4", of=Sum.R, r="0 + IP_SUM", set="UFO", goto="ufo_ipv6", when="IPV6")
+    do(control=Control.BACK)
+    do(patch=Patch.IP_CSUM, last=1)
+    do(r=f"OUT + {UDP_CSUM_LOW}", goto="ufo_end")
+    label("ufo_ipv6")
+    do(r=f"0 + {Protocol.UDP << 8}")
+    do(emit=Emit.R, r="0 + 1", set="MOVED")
+    do(emit=Emit.R, tag=Field.FRAGMENT, patch=Patch.FRAGMENT, last=1, r="0 + ID_HIGH")
+    do(emit=Emit.R, r="0 + ID_LOW")
+    do(emit=Emit.R)
+    do(r=f"OUT + {UDP_CSUM_LOW}")
+    label("ufo_end")
+    do(plan=Plan.CSUM_LOW, goto="verdict")
+
+
+# --- Tunnels.
+
+
+def inner_ipv4(a):
     do, label = a.do, a.label
     label("inner_ipv4")
     do(linked="transport")
@@ -524,15 +572,14 @@ def inner_ip(a, g):
     do(copy=1, sums="ip l4")
     do(need=1, copy=1, sums="ip l4")
     do(copy=1, sums="ip l4")
-    label("inner_ipv4_options")
-    do(goto="inner_ipv4_end", unless="more")
-    do(need=1, copy=1, sums="ip", count=Count.DOWN)
-    do(copy=1, sums="ip", goto="inner_ipv4_options")
-    label("inner_ipv4_end")
+    do(repeat=1, copy=1, sums="ip")
     do(r="AT + 0", store="L4")
     do(r="SUM_IP + 0")
     do(patch=Patch.INNER_IP_CSUM, r="OUT + 0", store="PLACE", goto="link", when="always")
 
+
+def inner_ipv6(a):
+    do, label = a.do, a.label
     label("inner_ipv6")
     do(need=1, copy=1, sums="tunnel", set="INNER_IPV6")
     do(copy=1, sums="tunnel", r="OUT + 38", goto="bad", unless="ipv6_sound")
@@ -546,9 +593,7 @@ def inner_ip(a, g):
     label("inner_ipv6_addresses")
     do(need=1, copy=1, sums="l4= tunnel", count=Count.R)
     do(copy=1, sums="l4 tunnel")
-    label("inner_ipv6_address")
-    do(need=1, copy=1, sums="l4 tunnel", count=Count.DOWN)
-    do(copy=1, sums="l4 tunnel", goto="inner_ipv6_address", when="more")
+    do(repeat=1, copy=1, sums="l4 tunnel")
     label("inner_ipv6_end")
     do(r="AT + 0", store="L4")
     do(r="OUT + 0", store="PLACE", goto="link", when="always")
@@ -561,89 +606,89 @@ def inner_ip(a, g):
     do(goto="bad", unless="inner_straight")
     do(linked="transport")
     label("inner_extension_body")
-    do(need=1, copy=1, sums="tunnel", count=Count.DOWN)
-    do(copy=1, sums="tunnel", goto="inner_extension_body", when="more")
+    do(repeat=1, copy=1, sums="tunnel")
     do(goto="inner_ipv6_end")
 
 
-def cut(a, g):
-    """A segment request at the end of its header: is it cut, and how."""
+def gre(a, g):
     do, label = a.do, a.label
-    label("verdict")
-    do(r=f"OUT - {g.header_bytes + 1}")
-    do(r="0 + END", goto="long", unless="negative")
-    if g.tunnel or g.ufo:
-        do(goto="verdict_blind", when="NO_END")
+    label("gre")
+    do(need=1, r=f"H & {0xFFFF ^ (Gre.CHECKSUM | Gre.KEY)}")
+    do(r=f"H & {Gre.CHECKSUM}")
+    do(r=f"H & {Gre.KEY}", goto="bad", unless="zero")
+    do(copy=1, sums="tunnel=", goto="gre_key", when="zero")
+    do(set="GRE_CSUM")
+    label("gre_key")
+    do(copy=1, sums="tunnel", goto="gre_carries", when="zero")
+    do(set="GRE_KEY")
+    label("gre_carries")
+    do(linked="inner_ipv4")
+    do(goto="gre_csum", when="ethertype_ipv4")
+    do(linked="inner_ipv6")
+    do(goto="gre_csum", when="ethertype_ipv6")
+    do(linked="inner_ethernet")
+    do(goto="bad", unless="ethertype_ethernet")
+    label("gre_csum")
+    do(goto="gre_rest", unless="GRE_CSUM")
+    do(goto="bad", unless="needs_csum")
+    do(goto="off", unless="on_gre_csum")
+    if g.tunnel_csum:
+        do(need=1, copy=1, tag=Field.TUNNEL_CSUM, control=Control.MARK)
+        do(copy=1, sums="tunnel", set="TUNNEL_CSUM")
+    label("gre_rest")
+    do(goto="link", unless="GRE_KEY")
+    do(need=1, copy=1, sums="tunnel")
+    do(copy=1, sums="tunnel", goto="link", when="always")
+    label("inner_ethernet")
+    do(r=f"0 + {ADDRESSES_BYTES}")
+    do(count=Count.R)
+    do(repeat=1, copy=1, sums="tunnel")
+    label("inner_ethertype")
+    do(need=1, copy=1, sums="tunnel")
+    do(goto="inner_ipv4", when="ethertype_ipv4")
+    do(goto="inner_ipv6", when="ethertype_ipv6")
+    do(goto="bad", unless="ethertype_tag")
+    do(copy=1, sums="tunnel", goto="inner_ethertype")
+
+
+def udp_tunnel(a, g):
+    do, label = a.do, a.label
+    label("udp_tunnel")
+    do(r="AT - OUTER_TH", set="TUNNEL_UDP")
+    do(need=1, copy=1, sums="tunnel=")
+    do(copy=1, sums="tunnel", r="2 - OUT", goto="bad", unless="zero")
+    do(need=1, copy=1, tag=Field.TUNNEL_LENGTH, patch=Patch.TUNNEL_LENGTH, r="OUT + 0")
+    do(r="R - 4")
+    do(sums="-tunnel", of=Sum.R, r="INNER_NH - AT")
+    if g.tunnel_csum:
+        do(r="R - 2", goto="udp_tunnel_csum", when="tunnel_csum")
     else:
-        do(goto="verdict_unknown", when="NO_END")
-    do(r="R - HEADER_END", store="PAYLOAD")
-    if g.ufo:
-        do(goto="verdict_ufo", when="asks_ufo")
-    if g.uso:
-        do(goto="verdict_uso", when="base_uso")
-    label("verdict_fits")
-    do(r="0 + GSO", store="SIZE")
-    do(r="R - PAYLOAD")
-    do(goto="plain", unless="negative")
-
-    # Numbers of the plan; the slicer's other ones follow from them.
-    label("cut")
-    do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", set="HEADED")
-    do(r="OUT + 0", set="CUT")
-    do(r="R + SIZE", plan=Plan.HEADER_LEN)
-    do(r="R - 1")
-    do(r="0 + HEADER_END", plan=Plan.LAST)
-    do(r="R - LANE")
-    do(r=f"R + {g.bus_bytes - 1}")
-    do(r="0 + SIZE", plan=Plan.WINDOW)
-    do(plan=Plan.SIZE)
-    do(patch=Patch.CONSTANTS, r="SUM_L4 + 0")
-    do(plan=Plan.BASE)
+        do(r="R - 2")
+    do(copy=1)
+    label("opaque")
+    do(count=Count.R)
+    do(repeat=1, copy=1, sums="tunnel")
+    do(goto="inner_either", unless="base_tcp")
+    do(goto="inner_ipv6", when="base_tcp6")
+    do(goto="inner_ipv4")
     if g.tunnel_csum:
-        do(r="SUM_TUNNEL + 0", goto="cut_tunnel", when="TUNNEL_CSUM")
-        label("cut_csum")
-    do(set="CSUM", goto="done", unless="no_csum")
-    do(clear="CSUM", goto="done")
-    if g.tunnel_csum:
-        label("cut_tunnel")
-        do(control=Control.PATCH_MARK, goto="cut_csum")
+        label("udp_tunnel_csum")
+        do(copy=1, sums="tunnel", tag=Field.TUNNEL_CSUM, control=Control.MARK)
+        do(set="TUNNEL_CSUM", goto="opaque")
+    label("inner_either")
+    do(need=1, r="H & 0xF000")
+    do(r=f"R - {4 << 12}")
+    do()
+    do(goto="inner_ipv4", when="zero")
+    do(goto="inner_ipv6")
 
-    label("long")
-    do(drop=Drop.HEADER_TOO_LONG, goto="done")
-    if g.tunnel or g.ufo:
-        label("verdict_blind")
-        do(goto="bad", when="INNER")
-        if g.ufo:
-            do(goto="bad", when="asks_ufo")
-    label("verdict_unknown")
-    do(r="0 + GSO", store="SIZE", goto="cut")
-    if g.ufo:
-        label("verdict_ufo")
-        do(r=f"R - {HALF}", goto="verdict_far", unless="IPV6")
-        do(control=Control.NUMBERED)
-        label("verdict_far")
-        do(r=f"R - {HALF}")
-        do(goto="verdict_fits", when="negative")
-        do(drop=Drop.BAD_REQUEST, goto="done")
-    if g.uso:
-        # UDP_MAX_SEGMENTS is 128. (128 times 8,192 is more than R holds, and than any frame has.)
-        label("verdict_uso")
-        do(r="0 + GSO", store="SIZE")
-        do(r="R - 8192")
-        do(r="0 + 28", goto="verdict_fits", unless="negative")
-        do(count=Count.R, r="0 + SIZE")
-        label("verdict_twice")
-        do(r="R + SIZE", store="SIZE", count=Count.DOWN)
-        do(goto="verdict_twice", when="more")
-        do(r="R - PAYLOAD")
-        do(goto="verdict_fits", unless="negative")
-        do(drop=Drop.BAD_REQUEST, goto="done")
+
+# --- Auto: what was not asked for.
 
 
 def auto(a, g):
-    """What was not asked for: checksums, and segments above the MTU."""
+    """Checksums, of a frame that is not above the MTU."""
     do, label = a.do, a.label
-
     label("auto_transport")
     do(r="0 + END", goto="auto_big", when="BIG")
     do(r="R - L4", store="REST")
@@ -654,21 +699,18 @@ def auto(a, g):
     do(goto="auto_above", when="negative")
     do(goto="auto_udp", when="is_udp")
 
-    # --- A whole TCP header, but for its options.
+    # A whole TCP header, but for its options.
     do(r="0 + 16")
     do(count=Count.R)
-    label("auto_tcp_word")
-    do(need=1, take=1, count=Count.DOWN)
-    do(take=1, goto="auto_tcp_word", when="more")
+    do(repeat=1, take=1)
     do(need=1, take=1, sums="-l4")
-    do(take=1)
-    do(r="0 + REST")
-    do(sums="l4", of=Sum.R, r="R - 20")
+    do(take=1, r="0 + REST")
+    do(sums="l4", of=Sum.R, r=f"R - {TCP_LEAST_BYTES}")
     do(r=f"0 + {Protocol.TCP}", goto="auto_no_transport", when="negative")
     do(sums="l4", of=Sum.R, r="0 + END")
     do(r="R + ADDED")
     do(r="R - 1")
-    do(plan=Plan.SUM_LAST, r="0 + 17", goto="auto_csum")
+    do(plan=Plan.SUM_LAST, r=f"0 + {TCP_CSUM_LOW}", goto="auto_csum")
 
     label("auto_udp")
     do(need=1, take=1)
@@ -680,13 +722,13 @@ def auto(a, g):
     label("auto_udp_sum")
     do(r="R - UDP_LENGTH")
     do(r="0 + UDP_LENGTH", goto="auto_no_transport", when="negative")
-    do(r="R - 8")
+    do(r=f"R - {UDP_BYTES}")
     do(r=f"0 + {Protocol.UDP}", goto="auto_no_transport", when="negative")
     do(sums="l4", of=Sum.R, r="0 + L4")
     do(r="R + ADDED")
     do(r="R + UDP_LENGTH")
     do(r="R - 1")
-    do(plan=Plan.SUM_LAST, r="0 + 7")
+    do(plan=Plan.SUM_LAST, r=f"0 + {UDP_CSUM_LOW}")
 
     label("auto_csum")
     do(r="R + L4", goto="plain", unless="on_checksum")
@@ -695,40 +737,44 @@ def auto(a, g):
     do(r="R + ADDED")
     do(plan=Plan.SUM_FIRST, r="SUM_L4 + 0")
     do(plan=Plan.BASE)
-    do(set="CSUM")
-    do(set="AUTO", goto="auto_ip")
+    do(set="CSUM", goto="auto_ip")
 
-    # --- Without it: the IP header alone.
+    # Without it: the IP header alone.
     label("auto_no_transport")
     do(goto="plain", unless="IP_WHOLE")
     do(r="0 + END", goto="big", when="BIG")
-    do(r="R - L4", goto="auto_no_ip_end", when="IPV6")
+    do(r="R - L4", goto="auto_no_transport_length", when="IPV6")
     do(goto="plain", when="negative")
-    label("auto_no_ip_end")
+    label("auto_no_transport_length")
     do(r="0 + LEN")
     do(r="GSO - R")
     do(goto="big", when="negative")
     do(goto="plain", unless="on_checksum")
+    do(goto="plain", when="IPV6")
     label("auto_ip")
-    do(goto="auto_end", when="IPV6")
-    do(r="0 + IDENT")
+    do(r="0 + IDENT", goto="auto_end", when="IPV6")
     do(sums="ip", of=Sum.R, r="0 + LEN")
     do(sums="ip", of=Sum.R, r="0 + L3")
     do(r="R + ADDED")
-    do(r="R + 11", set="IP")
+    do(r=f"R + {IPV4_CSUM_LOW}", set="IP")
     do(plan=Plan.IP_LOW, r="SUM_IP + 0")
     do(plan=Plan.IP_SUM)
-    do(set="AUTO")
     label("auto_end")
-    do(r="0 + END")
+    do(r="0 + END", set="AUTO")
     do(r="R + ADDED")
     do(r="R - 1")
     do(plan=Plan.END, goto="plain_insert")
-
     label("big")
     do(drop=Drop.TOO_BIG, goto="done")
+    if not g.segments:
+        label("auto_big")
+        label("auto_above")
+        do(goto="big")
 
-    # --- Above the MTU.
+
+def auto_above(a, g):
+    """A frame above the MTU is cut, or nothing."""
+    do, label = a.do, a.label
     label("auto_big")
     do(r="0 + FRAME_LEN", store="END")
     do(r="R - L4", store="REST")
@@ -746,10 +792,10 @@ def auto(a, g):
         do(r="0 + PLACE", sums="l4", of=Sum.R)
         do(sums="-l4", of=Sum.R, goto="auto_cut")
     label("auto_above_udp")
+    do(goto="big", unless="on_udp")
     do(set="UDP", goto="auto_uso", when="uso_size")
     if g.ufo:
         do(goto="big", when="IPV6")
-        do(goto="big", unless="on_udp")
         do(need=1, take=1, r="0 + FRAG")
         do(take=1)
         do(need=1, take=1, r="H + 0", store="UDP_LENGTH", goto="big", unless="zero")
@@ -770,18 +816,15 @@ def auto(a, g):
         do(r="R - L3")
         do(r="GSO - R")
         do(r="R & 0xFFF8", store="SIZE", goto="big", when="negative")
-        do(r="OUT + 7")
+        do(r=f"OUT + {UDP_CSUM_LOW}")
         do(plan=Plan.CSUM_LOW, goto="big", when="zero")
         do(goto="auto_cut")
-    else:
-        do(goto="big")
     label("auto_uso")
     if g.uso:
-        do(goto="big", unless="on_udp")
         do(goto="uso")
         # (A datagram is as long as its packet says.)
         label("auto_cut_uso")
-        do(r="0 + REST")
+        do(sums="-l4", of=Sum.R, r="0 + REST")
         do(r="R - UDP_LENGTH")
         do(r=f"0 + {Protocol.UDP}")
         do(sums="l4", of=Sum.R, goto="big", unless="zero")
@@ -790,52 +833,16 @@ def auto(a, g):
         do(r="R - L3")
         do(r="GSO - R")
         do(goto="big", when="negative")
-    else:
-        do(goto="big")
-    if g.segments:
-        label("auto_cut")
-        do(r=f"OUT - {g.header_bytes + 1}")
-        do(r="0 + FRAME_LEN", goto="big", unless="negative")
-        do(r="R - HEADER_END", store="PAYLOAD", goto="auto_limit", unless="told")
-        do(r="0 + SIZE")
-        do(r="R - PAYLOAD")
-        do(goto="plain", unless="negative")
-        label("auto_limit")
-        do(r="0 + END", set="AUTO")
-        do(r="R - 1", goto="auto_unlimited", when="BIG")
-        do(set="LIMIT")
-        label("auto_unlimited")
-        do(plan=Plan.END, goto="cut")
-
-
-def finish(a, g):
-    """A frame that is not cut, and the end of every one."""
-    do, label = a.do, a.label
-    if g.sctp:
-        label("sctp")
-        do(r="AT - CSUM_START")
-        do()
-        do(goto="plain", unless="zero")
-        do(set="CRC")
-    label("plain")
-    do(r="0 + CSUM_LOW")
-    do(r="R + ADDED")
-    do(plan=Plan.CSUM_LOW)
-    do(plan=Plan.END, r="0 + CSUM_START")
-    do(r="R + ADDED")
-    do(plan=Plan.SUM_FIRST)
-    if g.vlan:
-        label("plain_insert")
-        do(r=f"0 + {ADDRESSES_BYTES + TAG_BYTES}", goto="done", unless="insert")
-        do(plan=Plan.HEADER_LEN, r=f"0 + {window(g, ADDRESSES_BYTES, ADDRESSES_BYTES + TAG_BYTES)}")
-        do(plan=Plan.WINDOW)
-        do(set="HEADED")
-    else:
-        label("plain_insert")
-    label("done")
-    do(control=Control.DONE, goto="idle")
-
-
-def window(g, header_end, header_len):
-    """Where the first word of payload lies in the frame's rows: its window's last byte."""
-    return header_end - header_len % g.bus_bytes + g.bus_bytes - 1
+    label("auto_cut")
+    do(r=f"OUT - {g.header_bytes + 1}")
+    do(r="0 + FRAME_LEN", goto="big", unless="negative")
+    do(r="R - HEADER_END", store="PAYLOAD", goto="auto_limit", unless="told")
+    do(r="0 + SIZE")
+    do(r="R - PAYLOAD")
+    do(goto="plain", unless="negative")
+    label("auto_limit")
+    do(r="0 + END", set="AUTO")
+    do(r="R - 1", goto="auto_unlimited", when="BIG")
+    do(set="LIMIT")
+    label("auto_unlimited")
+    do(plan=Plan.END, goto="cut_lane")

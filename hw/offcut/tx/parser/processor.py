@@ -15,7 +15,7 @@ __all__ = ["R_BITS", "HeaderProcessor", "outcome_layout"]
 
 R_BITS = FRAME_LEN_BITS + 1
 """Lengths of frames, with a sign."""
-COUNT_BITS = 7
+COUNT_BITS = 8
 WORD_BYTES = 4
 
 
@@ -57,9 +57,9 @@ class HeaderProcessor(wiring.Component):
         address = range(geometry.store_rows)
         super().__init__({
             "begin": In(1),
+            "walk": In(1),
             "row": In(address),
             "csum": In(1),
-            "busy": In(1),
             "request": In(geometry.request),
             "written": In(address),
             "parse_at": Out(address),
@@ -82,36 +82,44 @@ class HeaderProcessor(wiring.Component):
         program = assemble(g)
         layout = instruction_layout()
 
-        # --- The program: the address of the next instruction goes to the memory, whose output is this one.
+        # --- Instructions: fetched, with one operand, and executed. A jump is known behind its instruction; two more are under way then.
         depth = 1 << (len(program.words) - 1).bit_length()
         m.submodules.program = rom = memory.Memory(
             shape=layout.size, depth=depth, init=program.words, attrs={"ram_style": "block", "syn_romstyle": "EBR"}
         )
         read = rom.read_port()
-        now = data.View(layout, read.data)
-        address = Signal(range(depth))
-        following = Signal.like(address)
-        link = Signal.like(address)
-        started = Signal()  # before, the memory's output is no instruction
-        go, run, trapped, taken = Signal(), Signal(), Signal(), Signal()
-        condition = Signal()
+        coming = data.View(layout, read.data)
+        now = Signal(layout)
+        address, target, link = Signal(range(depth)), Signal(range(depth)), Signal(range(depth))
+        jumps = Signal()
+        halted = Signal(init=1)
+        valid = Signal()
+        go, run, trapped, taken, condition = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            taken.eq(condition ^ now.jump[0]),
-            following.eq(Mux(trapped, program.trap, Mux(taken, Mux(now.jump[1], link, now.target), address + 1))),
-            read.addr.eq(Mux(started, following, 0)),
-            read.en.eq(go | ~started),
+            taken.eq(valid & (trapped | (condition ^ now.jump[0]))),
+            read.addr.eq(Mux(jumps, target, address)),
+            read.en.eq(go),
         ]
-        m.d.sync += started.eq(1)
-        with m.If(~started):
-            m.d.sync += address.eq(0)
-        with m.Elif(go):
-            m.d.sync += address.eq(following)
+        with m.If(go):
+            m.d.sync += [
+                address.eq(read.addr + 1),
+                now.eq(coming),
+                jumps.eq(taken),
+                valid.eq(~taken & ~jumps & ~halted),
+                target.eq(Mux(trapped, program.trap, Mux(now.jump[1], link, now.target))),
+            ]
+        with m.If(self.begin & self.walk):
+            m.d.sync += [jumps.eq(1), target.eq(program.labels["start"]), halted.eq(0), valid.eq(0)]
+        with m.If(self.done):
+            m.d.sync += [halted.eq(1), valid.eq(0)]
 
         # --- The frame's halfwords.
         m.submodules.feed = feed = HeaderFeed(g)
         at, out = Signal(HEADER_LEN_BITS), Signal(HEADER_LEN_BITS)
         halfword = feed.data
-        too_long = Signal()
+        left, second = Signal(COUNT_BITS), Signal()  # halfwords of a repeated instruction; the second of a word
+        none = left == 0
+        too_long, needs, waits, again = Signal(), Signal(), Signal(), Signal()
         short = feed.ended & ~feed.two
         m.d.comb += [
             feed.begin.eq(self.begin),
@@ -120,9 +128,12 @@ class HeaderProcessor(wiring.Component):
             feed.row.eq(self.parse),
             self.parse_at.eq(feed.at),
             too_long.eq(at > g.header_bytes - WORD_BYTES),
-            go.eq(~now.need | too_long | short | (feed.here & feed.two)),
-            trapped.eq(now.need & (too_long | short)),
-            run.eq(started & go & ~trapped),
+            needs.eq(valid & now.need & ~(now.repeat & (second | none))),
+            trapped.eq(needs & (too_long | short)),
+            waits.eq(needs & ~(too_long | short | (feed.here & feed.two))),
+            again.eq(valid & now.repeat & (left[1:] != 0)),
+            go.eq(~waits & (~again | trapped)),
+            run.eq(valid & ~waits & ~trapped & ~(now.repeat & none)),
             feed.take.eq(run & now.take),
         ]
         with m.If(run & now.take):
@@ -132,10 +143,11 @@ class HeaderProcessor(wiring.Component):
         result = Signal(signed(R_BITS))
         m.submodules.registers = registers = memory.Memory(shape=R_BITS, depth=1 << (len(program.registers) - 1).bit_length(), init=[])
         write, fetch = registers.write_port(), registers.read_port(domain="comb")
-        m.d.comb += fetch.addr.eq(now.immediate[:4])
+        m.d.comb += fetch.addr.eq(coming.immediate[:4])
         words = {
             "FRAME_LEN": request.frame_len,
             "GSO": request.size,
+            "GSO_128": Cat(C(0, 7), request.size),
             "CSUM_START": request.csum_start,
             "CSUM_LOW": request.csum_low,
             "ID_HIGH": self.fragment_id[16:],
@@ -150,12 +162,20 @@ class HeaderProcessor(wiring.Component):
             cleared = {name: request[f"clear_{name[5:].lower()}"] ^ C(mask, 12) for name, mask in keeps.items()}
             words |= {name: Cat(~value, C(0xF, 4)) for name, value in cleared.items()}
         value = Signal(FRAME_LEN_BITS)
-        with m.Switch(now.immediate[: max(1, (len(program.values) - 1).bit_length())]):
+        with m.Switch(coming.immediate[: max(1, (len(program.values) - 1).bit_length())]):
             for place, name in enumerate(program.values):
                 with m.Case(place):
                     m.d.comb += value.eq(words[name])
         sums = {name: (Signal(16, name=f"sum_{name}"), Signal(name=f"carry_{name}")) for name in ("ip", "l4", "tunnel")}
-        x, y, carry = Signal(signed(R_BITS)), Signal(signed(R_BITS)), Signal()
+        y = Signal(signed(R_BITS))
+        with m.If(go):
+            with m.If(coming.y_is_immediate):
+                m.d.sync += y.eq(coming.immediate)
+            with m.Elif(coming.immediate[4]):
+                m.d.sync += y.eq(value)
+            with m.Else():
+                m.d.sync += y.eq(fetch.data)
+        x, carry = Signal(signed(R_BITS)), Signal()
         with m.Switch(now.x):
             for choice, operand in {X.R: result, X.H: halfword, X.AT: at, X.OUT: out}.items():
                 with m.Case(choice):
@@ -163,12 +183,6 @@ class HeaderProcessor(wiring.Component):
             for choice, (total, over) in zip((X.SUM_IP, X.SUM_L4, X.SUM_TUNNEL), sums.values(), strict=True):
                 with m.Case(choice):
                     m.d.comb += [x.eq(total), carry.eq(over)]
-        with m.If(now.y_is_immediate):
-            m.d.comb += y.eq(now.immediate)
-        with m.Elif(now.immediate[4]):
-            m.d.comb += y.eq(value)
-        with m.Else():
-            m.d.comb += y.eq(fetch.data)
         minus_x, minus_y = now.op == Op.RSUB, now.op == Op.SUB
         total = Signal(R_BITS)
         made = Signal(R_BITS)
@@ -214,31 +228,30 @@ class HeaderProcessor(wiring.Component):
                 continue
             counts, begins = now.sums[name], now.sums[f"{name}_begins"]
             if name == "l4":
-                counts &= ~(now.sums.partial[0] & scratch)
-                begins &= ~(now.sums.partial[1] & scratch)
+                counts &= begins | ~(now.sums.partial & scratch)
+                begins &= ~(now.sums.partial & scratch)
             minus = now.sums.tunnel_minus if name == "tunnel" else now.sums.minus
-            with m.If(run):
-                m.d.sync += Cat(value, over).eq(
-                    Mux(begins, 0, value) + Mux(counts, summed ^ minus.replicate(16), 0) + (over & ~begins)
-                )
+            counts, begins = counts & run, begins & run
+            m.d.sync += Cat(value, over).eq(Mux(begins, 0, value) + Mux(counts, summed ^ minus.replicate(16), 0) + (over & ~begins))
 
         # --- Loops.
-        count, half = Signal(COUNT_BITS), Signal()
         acts = {act: Signal(name=f"act_{act.name.lower()}") for act in Act}
         m.d.comb += [signal.eq(run & (now.act == act)) for act, signal in acts.items()]
         with m.If(acts[Act.COUNT]):
             with m.Switch(now.argument):
-                with m.Case(Count.DOWN):
-                    m.d.sync += count.eq(count - 1)
                 with m.Case(Count.IHL):
-                    m.d.sync += count.eq((halfword[8:12] - 5)[:4])
+                    m.d.sync += left.eq(Cat(C(0, 1), (halfword[8:12] - 5)[:4]))
                 with m.Case(Count.DATA_OFFSET):
-                    m.d.sync += count.eq((halfword[12:16] - 5)[:4])
+                    m.d.sync += left.eq(Cat(C(0, 1), (halfword[12:16] - 5)[:4]))
                 with m.Case(Count.EXTENSION):
                     # (As many as do not fit are too many in any case.)
-                    m.d.sync += count.eq(Cat(C(1, 1), halfword[:6] | halfword[6:8].any().replicate(6)))
+                    m.d.sync += left.eq(Cat(C(2, 2), halfword[:6] | halfword[6:8].any().replicate(6)))
                 with m.Case(Count.R):
-                    m.d.sync += [count.eq(result[2:9] | result[0].replicate(7)), half.eq(result[1])]
+                    m.d.sync += left.eq(result[1:9] | result[0].replicate(COUNT_BITS))
+        with m.Elif(run & now.repeat):
+            m.d.sync += [left.eq(left - 1), second.eq(~second)]
+        with m.If(acts[Act.COUNT]):
+            m.d.sync += second.eq(0)
 
         # --- What a halfword says.
         kind = {
@@ -322,15 +335,15 @@ class HeaderProcessor(wiring.Component):
         )
         straight = ((known["is_tcp"] & Mux(ipv6, asks["tcp6"], asks["tcp4"])) | (known["is_udp"] & asks["udp"])) & ~asks["wants_tunnel"]
         m.d.comb += scratch.eq(asks["auto"] | ~asks["needs_csum"] | asks["asks_ufo"] | (flags["SCRATCH"] if "SCRATCH" in flags else 0))
+        in_tunnel = Cat(C(0, 1), *(flags[name] for name in ("INNER", "INNER_IPV6") if name in flags)).any()
         conditions = {
             "always": C(1),
-            "busy": self.busy,
             "zero": zero,
             "negative": result[-1],
-            "more": count != 0,
-            "half": half,
             "straight": straight,
             "inner_straight": inner_straight,
+            "inner_bare": in_tunnel & ~(flags["TUNNEL_UDP"] if "TUNNEL_UDP" in flags else C(0)),  # not in UDP
+            "straight_tcp": straight & asks["base_tcp"] & g.tcp,
             "start_wrong": ~zero & asks["checked"],
             "no_csum": (flags["NO_CSUM"] if "NO_CSUM" in flags else C(0)) & asks["auto"] & ~ipv6,
             "other_family": tunnel & (known["ethertype_ipv6"] ^ (request.outer_ipv6 if g.udp_tunnel else C(0))),
@@ -340,7 +353,7 @@ class HeaderProcessor(wiring.Component):
             **known,
             **flags,
             "SCRATCH": scratch,
-            "INNER": Cat(flags[name] for name in ("INNER", "INNER_IPV6") if name in flags).any(),
+            "INNER": in_tunnel,
         }
         with m.Switch(now.condition[: max(1, (len(program.conditions) - 1).bit_length())]):
             for number, name in enumerate(program.conditions):
@@ -351,7 +364,7 @@ class HeaderProcessor(wiring.Component):
         with m.If(controls[Control.LINK]):
             m.d.sync += link.eq(now.target)
         trap = Signal(Drop)
-        with m.If(go & trapped):
+        with m.If(trapped):
             m.d.sync += trap.eq(Mux(too_long, Drop.HEADER_TOO_LONG, Mux(feed.fault != 0, feed.fault, Drop.TRUNCATED)))
         with m.If(acts[Act.DROP]):
             m.d.sync += self.drop.eq(Mux(now.argument[:4] == TRAPPED, trap, now.argument[:4]))
