@@ -1,13 +1,12 @@
 """``offcut_tx`` as Verilog, under cocotb, at every bus width: against the model and against scapy."""
 
-import functools
-
 import pytest
 
 from bench.harness import ufo_buffer
 from bench.simulate import have_icarus, run, without_power_up
-from offcut.config import WIDTHS, Config
-from offcut.verilog import TOP, generate
+from offcut.config import FEATURES, WIDTHS, Config
+from offcut.rtl.build import engine_verilog
+from offcut.verilog import TOP
 
 REQUESTS = 300
 REQUESTS_LONG = 10_000
@@ -22,18 +21,20 @@ DIRECTED = (
 )
 
 OPTIONS = {
-    32: {"user_width": 1},
+    32: {"user_width": 1, "features": FEATURES},
     64: {},
     128: {"user_width": 33, "ufo_order": "first"},
-    256: {"ufo_order": "first"},
-    512: {"user_width": 64},
+    256: {"features": FEATURES, "ufo_order": "first"},
+    512: {"user_width": 64, "ufo_order": "first"},
 }
 """What else each engine is built with."""
 
+NARROW_TO_WIDE = [pytest.param(width, marks=[] if width in (32, 64, 512) else pytest.mark.long) for width in WIDTHS]
+"""Every width, of which the long campaign alone runs those between: tests/rtl runs them all."""
 
-@functools.cache
+
 def engine(width):
-    return generate(Config(width=width, **OPTIONS[width]))
+    return engine_verilog(Config(width=width, **OPTIONS[width]))
 
 
 def chosen(width, seed, **others):
@@ -45,14 +46,14 @@ def chosen(width, seed, **others):
 needs_icarus = pytest.mark.skipif(not have_icarus(), reason="Icarus Verilog is not installed")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", NARROW_TO_WIDE)
 def test_random_requests_agree_with_the_model(width, seed):
     settings = chosen(width, seed, count=REQUESTS)
     tests = ["random_requests_agree_with_the_model"]
     run("bench.offcut_tx", verilog=engine(width), top=TOP, tests=tests, settings=settings, name=f"random-{width}")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("width", NARROW_TO_WIDE)
 def test_directed_frames_stalls_resets_and_broken_keeps(width, seed):
     run("bench.offcut_tx", verilog=engine(width), top=TOP, tests=DIRECTED, settings=chosen(width, seed), name=f"directed-{width}")
 

@@ -155,7 +155,7 @@ def test_a_fault_while_it_is_made_leaves_nothing(live_possible, tmp_path):
     name = own_name()
     (tmp_path / "host.pcap").mkdir()
     for engine in ("model", "rtl"):
-        with pytest.raises((LiveError, OSError)), Session(Settings(engine=engine, name=name, pcap=tmp_path)):
+        with pytest.raises((LiveError, OSError)), Session(Settings(engine=engine, name=name, pcap=tmp_path, tuned=False)):
             pass
         assert remains(name) == NOTHING
 
