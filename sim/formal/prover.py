@@ -73,7 +73,7 @@ def wrappers(folder):
     return folder
 
 
-def prove(bench, name, *, mode="prove", depth=2, timeout=300, build=BUILD):
+def prove(bench, name, *, mode="prove", depth=2, timeout=500, build=BUILD):
     """Prove every claim of a bench.
 
     Parameters

@@ -23,7 +23,7 @@ CONFIG = Config()
 MAC, MTU = bytes.fromhex("020ffc070001"), 1500
 HEADER_BYTES = 12
 LONGEST_BYTES = 1 << 16
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 120
 
 DEVICES = {
     "rtl": lambda wire: GatewareDevice(CONFIG, wire, mac=MAC, mtu=MTU),
