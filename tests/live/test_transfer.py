@@ -12,7 +12,7 @@ from judgement import assert_clean
 from offcut.config import Config
 from offcut.live.network import HOST, PEER
 
-MEGABYTES, LONG_MEGABYTES = 10, 100
+MEGABYTES, LONG_MEGABYTES = 5, 100
 PORT = 8080
 UNTIL_IT_LISTENS = ["--retry", "60", "--retry-delay", "1", "--retry-connrefused"]
 """A server may take its time to start, on a machine that is busy with other things."""
