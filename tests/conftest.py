@@ -11,7 +11,7 @@ import pytest
 
 DEFAULT_SEED = 20080
 
-LONGEST_FIRST = ("test_virtio_net", "test_veth_traffic", "test_offcut_tx", "test_core", "test_random", "test_quick", "test_guest")
+LONGEST_FIRST = ("test_veth_traffic", "test_offcut_tx", "test_core", "test_virtio_net", "test_payload_buffer", "test_guest", "test_random")
 """Files of few tests that take minutes, most of them to compile: begun first, so that no worker ends alone with one of them."""
 
 # A test compiles an engine for seconds of simulation: optimised by half it is as fast, and there in half the time.
