@@ -4,7 +4,7 @@ import pytest
 
 from bench.harness import ufo_buffer
 from bench.simulate import have_icarus, run, without_power_up
-from offcut.config import FEATURES, WIDTHS, Config
+from offcut.config import WIDTHS, Config
 from offcut.rtl.build import engine_verilog
 from offcut.verilog import TOP
 
@@ -21,10 +21,10 @@ DIRECTED = (
 )
 
 OPTIONS = {
-    32: {"user_width": 1, "features": FEATURES},
+    32: {"user_width": 1},
     64: {},
     128: {"user_width": 33, "ufo_order": "first"},
-    256: {"features": FEATURES, "ufo_order": "first"},
+    256: {"ufo_order": "first"},
     512: {"user_width": 64, "ufo_order": "first"},
 }
 """What else each engine is built with."""
