@@ -14,12 +14,12 @@ therefore a matter of speed alone. A module whose clocked processes are not all 
 
 import re
 
-__all__ = ["RESTING", "lay_to_rest"]
+__all__ = ["RESTING", "lay_to_rest", "stirred_by"]
 
 RESTING = frozenset({"identification", "packer", "planner", "plans", "program", "sums", "verdict", "walker"})
-"""The last part of the names of modules that mostly stand still in bulk traffic, without Amaranth's ``$`` and number."""
+"""The last part of the names of modules that mostly stand still in bulk traffic, without Amaranth's ``$`` and number: see ``scripts/resting``."""
 
-_MODULE = re.compile(r"^module (\\?)(\S+?) ?\(.*?^endmodule\n", flags=re.M | re.S)
+_MODULE = re.compile(r"^module \\?(\S+?) ?\(.*?^endmodule\n", flags=re.M | re.S)
 _INSTANCE = re.compile(r"^  \\?(\S+) +\\?(\S+) +\(\n(.*?)^  \);\n", flags=re.M | re.S)
 _REGISTER = re.compile(r"^  always @\(posedge clk\)\n    (\S+ ?) <= (\S+ ?);\n", flags=re.M)
 _WRITE = re.compile(r"^  always @\(posedge clk\) begin\n    if \((.*)\)\n      \S+ ?\[.*\] <= .*;\n  end\n", flags=re.M)
@@ -43,7 +43,7 @@ def lay_to_rest(text: str, top: str) -> tuple[str, list[str]]:
     paths : list of str
         The modules that rest, as paths from ``bench``: each has the signals ``resting_differs`` and ``resting_changed``. Empty if there is none.
     """
-    modules = {match[2]: match[0] for match in _MODULE.finditer(text)}
+    modules = _modules(text)
     inside = {name: _INSTANCE.findall(body) for name, body in modules.items()}
     parents = {child: (name, instance) for name, instances in inside.items() for child, instance, _ in instances}
     resting = {name for name, body in modules.items() if _last(name) in RESTING and name in parents and _is_understood(body)}
@@ -52,6 +52,24 @@ def lay_to_rest(text: str, top: str) -> tuple[str, list[str]]:
     for name in sorted(resting):
         text = text.replace(modules[name], _held(name, modules[name]))
     return text, [_path(name, top, parents, resting) for name in sorted(resting)]
+
+
+def stirred_by(text: str, top: str) -> dict[str, list[str]]:
+    """For each module that could rest, by its path in ``top``, the inputs and registers that would wake it (``scripts/resting`` counts them)."""
+    bodies = {name.removeprefix(f"{top}."): body for name, body in _modules(text).items() if _is_understood(body)}
+    return {
+        name: [_bare(port) for direction, _, _, port in _PORT.findall(body) if direction == "input" and port != "clk"]
+        + [_bare(register) for register, _ in _REGISTER.findall(body)]
+        for name, body in bodies.items()
+    }
+
+
+def _modules(text: str) -> dict[str, str]:
+    return {match[1]: match[0] for match in _MODULE.finditer(text)}
+
+
+def _bare(name: str) -> str:
+    return name.strip().removeprefix("\\")
 
 
 def _last(name: str) -> str:
@@ -85,7 +103,7 @@ def _held(name: str, body: str) -> str:
     head = re.compile(rf"^module \\?{re.escape(name)} ?\(")
     body = head.sub(lambda _: f"module {inner}(", body, count=1).replace("endmodule\n", f"{changed}endmodule\n")
 
-    ports = [(direction, width, int(high or 0) + 1, f"\\{port.lstrip(chr(92))} ") for direction, width, high, port in _PORT.findall(body)]
+    ports = [(direction, width, int(high or 0) + 1, f"\\{_bare(port)} ") for direction, width, high, port in _PORT.findall(body)]
     inputs = [(width, bits, port) for direction, width, bits, port in ports if direction == "input" and port != "\\clk "]
     outputs = [(width, port) for direction, width, _, port in ports if direction == "output"]
     there = f"{{{', '.join(port for *_, port in inputs)}}}"
