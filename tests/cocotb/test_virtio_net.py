@@ -66,7 +66,9 @@ def test_short_queues_and_many_frames_never_stand_still(seed):
     run("bench.virtio_net", verilog=device(), top=TOP, tests=tests, settings=settings, name="virtio-short-queues")
 
 
+@pytest.mark.long
 def test_with_the_engine_behind_it_frames_are_cut_as_the_model_says(seed):
+    """By default two devices with two engines do the same, in tests/boards, and one with its engine, driven from memory, in tests/guest."""
     tests = ["what_the_driver_sends_is_cut_as_the_model_says_and_comes_back"]
     run("bench.virtio_net", verilog=nic(), top="nic", tests=tests, settings={"seed": seed, "count": 80}, name="virtio-engine")
 
