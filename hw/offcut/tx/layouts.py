@@ -23,6 +23,14 @@ BUFFER_MARGIN = 20
 """Words that a buffer holds beyond those it is meant for: with fewer left it would stop the slicer, which has some under way."""
 
 
+BUFFER_LEAD = 44
+"""Words that the payload buffer holds beyond these: as many as clocks can pass from a unit's last word to its first one that leaves.
+
+A unit leaves at a row a clock, and the next one takes the places that become free. To follow without a clock between, it must be whole before its turn by the
+time that its entry takes on its way to the joiner, so as many words of the unit before it are still there: up to 22, and as many again behind a CRC.
+"""
+
+
 class Drop(enum.IntEnum):
     """Why a frame does not leave. The names are the ports', the counters', the JSON's and the model's."""
 
@@ -166,7 +174,7 @@ class Geometry:
 
         unit_rows = -(-config.mtu_max // self.bus_bytes)
         whole_rows = (1 << 16) // self.bus_bytes if self.runs else 0  # a datagram whose fragments wait for its checksum
-        self.buffer_banks = banks(max(2 * unit_rows, whole_rows) + BUFFER_MARGIN)
+        self.buffer_banks = banks(max(unit_rows, whole_rows) + BUFFER_LEAD + BUFFER_MARGIN)
         self.side_banks = banks(unit_rows + BUFFER_MARGIN)
         # (While one fills it, nothing else may; and it must be given up before the buffer asks the slicer to wait.)
         self.datagram_words = sum(self.buffer_banks) - 2 * BUFFER_MARGIN
