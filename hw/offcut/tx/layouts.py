@@ -285,6 +285,8 @@ class Geometry:
             | user
         )
 
+        self._plan_groups(user)
+
         # The patcher's constants of a frame that is cut, kept beside its header.
         self.record = data.StructLayout(
             {
@@ -334,3 +336,46 @@ class Geometry:
             | ({"crc": 1} if self.sctp else {})
             | user
         )
+
+    def _plan_groups(self, user):
+        """A plan as PlanStore keeps it: its fields, and some that follow from them, by who reads them and when."""
+
+        def group(*names, **derived):
+            return data.StructLayout({name: self.plan[name].shape for name in names if name in self.plan.members} | derived)
+
+        lanes = self.lane_bits
+        self.opening = group(
+            *("swallow", "cut", "skips", "moved", "single", "limit_first", "ufo"),
+            *("shift", "tail", "until", "last_lane", "step_lane"),
+            passes=1,  # header rows come before the first word
+            pair=1,  # the second row of a full segment's payload is its last
+            next_shift=lanes,  # of the second segment, ...
+            carry=1,  # ... and the carry of that sum
+            less=1,
+            more=1,
+            limit_lane=lanes,
+        )
+        self.slicing = group(
+            "skip", "limit", limit_row=POSITION_BITS - lanes, span_less=self.row_bits
+        )  # rows behind the second, to the last
+        self.ranging = group("header_len", "last_lane")
+        self.judging = group(
+            *("drop", "cut", "auto", "sum_first", "sum_last", "end"),
+            *(("csum_low", "crc") if self.sctp else ()),
+            insists=1,  # a frame that ends before ``end`` is refused
+        )
+        self.leaving = group(*(
+            "cut",
+            "headed",
+            "slot",
+            "header_len",
+            "csum",
+            "csum_low",
+            "csum_swap",
+            "ip",
+            "ip_low",
+            "ip_sum",
+            "ufo",
+            "crc",
+            "user",
+        ))
