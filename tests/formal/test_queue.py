@@ -38,6 +38,11 @@ def test_a_queue_keeps_order_and_loses_nothing_and_has_room_for_what_it_promised
     prove(queue_bench(Queue(SHAPE, depth=depth, margin=margin), promised=margin), depth=4)
 
 
+@pytest.mark.parametrize("hold", [1, 7])
+def test_a_queue_that_keeps_payloads_back_does_all_that_and_shows_them_so_many_clocks_later(prove, hold):
+    prove(queue_bench(Queue(SHAPE, depth=32, margin=16, hold=hold)), depth=4 + hold)
+
+
 @pytest.mark.parametrize(("text", "becomes", "depth", "promise"), FAULTS)
 def test_a_fault_in_a_queue_is_found(prove, mutant, text, becomes, depth, promise):
     faulty = mutant(queue, text, becomes).Queue(SHAPE, depth=depth)
