@@ -207,9 +207,6 @@ class VirtioNet(wiring.Component):
                 channel.window_size.eq(self.window_size),
             ]
         for name, member in self.m_axi.signature.members.items():
-            ours, theirs = (
-                getattr(self.m_axi, name),
-                getattr(reads if name[0] == "a" and name[1] == "r" or name[0] == "r" else writes, name),
-            )
+            ours, theirs = getattr(self.m_axi, name), getattr(reads if name.startswith(("ar", "r")) else writes, name)
             m.d.comb += ours.eq(theirs) if member.flow == Out else theirs.eq(ours)
         return m

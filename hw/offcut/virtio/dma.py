@@ -17,10 +17,18 @@ READS_DEPTH = 16
 """Of the queue of reads under way, of which it holds 13."""
 
 
-def channels(addr_width, *letters):
-    """The members of an AXI4 port whose names begin with these letters."""
-    members = Axi4(addr_width, 8 * LANES).members
-    return {name: member for name, member in members.items() if name.startswith(letters)}
+def half(addr_width, *letters):
+    """The members of either half: the channels of an AXI4 port whose names begin with these letters, and what both halves have."""
+    bus = Axi4(addr_width, 8 * LANES).members
+    return {
+        "halt": In(1),
+        "quiet": Out(1),
+        "outside": Out(1),
+        "error": Out(1),
+        "window_base": In(64),
+        "window_size": In(64),
+        **{name: member for name, member in bus.items() if name.startswith(letters)},
+    }
 
 
 def lanes_between(first, last):
@@ -85,13 +93,7 @@ class ReadChannel(wiring.Component):
             "data": In(stream.Signature(geometry.data_read)),
             "word": Out(stream.Signature(8 * LANES, always_ready=True)),
             "beat": Out(stream.Signature(geometry.beat, always_ready=True)),
-            "halt": In(1),
-            "quiet": Out(1),
-            "outside": Out(1),
-            "error": Out(1),
-            "window_base": In(64),
-            "window_size": In(64),
-            **channels(geometry.addr_width, "ar", "r"),
+            **half(geometry.addr_width, "ar", "r"),
         })
 
     def elaborate(self, platform):
@@ -215,13 +217,7 @@ class WriteChannel(wiring.Component):
             "source_valid": In(1),
             "asked": Out(MARK_BITS),
             "done": Out(MARK_BITS),
-            "halt": In(1),
-            "quiet": Out(1),
-            "outside": Out(1),
-            "error": Out(1),
-            "window_base": In(64),
-            "window_size": In(64),
-            **channels(geometry.addr_width, "aw", "w", "b"),
+            **half(geometry.addr_width, "aw", "w", "b"),
         })
 
     def elaborate(self, platform):

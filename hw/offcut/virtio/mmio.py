@@ -181,7 +181,6 @@ class Mmio(wiring.Component):
         m.d.comb += [self.set_queue.eq(selected), self.set_data.eq(data)]
         for index, (name, (base, multiple)) in enumerate(BASES.items()):
             for half, suffix in enumerate(("Low", "High")):
-                beyond = data[ceil_log2(multiple) :] if half else data
                 beyond = data[max(0, self._addr_width - 32) :] if half else data[: ceil_log2(multiple)]
                 with m.If(written(name + suffix) & set_up):
                     m.d.comb += [self.set.eq(1), self.set_base.eq(base), self.set_high.eq(half)]
