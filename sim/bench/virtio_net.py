@@ -6,6 +6,7 @@ import struct
 import cocotb
 from cocotb.triggers import ClockCycles
 from cocotb.utils import get_sim_time
+from cocotbext.axi import AxiStreamFrame
 
 from traffic import Case, requests
 from virtio_driver import CachedMemory, DriverError, Memory
@@ -19,6 +20,8 @@ from .virtio_malformed import PLACES, QUEUES, RINGS, TABLES
 ALL = tuple(FEATURE_BITS)
 USED, CONFIG = 1, 2
 NEEDS_RESET = 64
+QUEUE_RESET = 0xC0
+"""Of virtio 1.2, for drivers that were offered VIRTIO_F_RING_RESET."""
 
 DRIVERS = {
     "everything": {},
@@ -437,6 +440,134 @@ async def without_buffers_frames_wait_and_none_is_lost(dut):
     await bench.driver.service()
     await bench.until(lambda: len(bench.driver.received) == len(frames), "the last frame")
     assert bench.driver.received == frames
+    irq.cancel()
+
+
+@cocotb.test
+async def a_frame_whose_lanes_break_the_contract_is_dropped_alone(dut):
+    """Lanes that are left out in the middle, a last beat without a byte, a frame without one: what comes behind it is whole."""
+    bench, irq = await started(dut, buffer_bytes=2048)
+    drops = cocotb.start_soon(count(dut, dut.stat_rx_drop))
+    odd = {
+        "a last beat of nothing": [1] * 64 + [0] * 8,
+        "nothing": [0] * 8,
+        "a hole between beats": [1] * 20 + [0] * 4 + [1] * 40,
+        "a hole in a last beat": [1] * 60 + [0, 0, 1],
+        "not from lane 0": [0] + [1] * 63,
+        "a beat of nothing in the middle": [1] * 16 + [0] * 8 + [1] * 16,
+    }
+    good = []
+    for name, lanes in odd.items():
+        await bench.source.send(AxiStreamFrame(bytes(len(lanes)), tkeep=lanes))
+        good.append(name.encode() + bench.rng.randbytes(bench.rng.randint(1, 200)))
+        await bench.arrive(good[-1])
+    await bench.until(lambda: len(bench.driver.received) >= len(good), "the last frame")
+    assert bench.driver.received == good
+    drops.cancel()
+    assert DROPS[-1] == len(odd)
+    irq.cancel()
+
+
+@cocotb.test
+async def behind_a_fault_frames_are_swallowed_the_one_that_waits_for_room_too(dut):
+    bench, irq = await started(dut, size=16, pieces=1, stall="never", latency=0)
+    irq.cancel()
+    driver = bench.driver
+    await driver.start(fill=False)
+    for _ in range(40):
+        cocotb.start_soon(bench.arrive(bytes(1000)))
+    await ClockCycles(dut.clk, 8000)
+    assert not int(dut.rx_tready.value), "frames are taken without room for them"
+    driver.tx.describe(0, bench.memory.base, 0)
+    driver.tx.offer(0)
+    await driver.flush()
+    await bench.until(lambda: int(dut.irq.value), "an interrupt")
+    await ClockCycles(dut.clk, 8000)
+    assert bench.source.idle(), "a frame waits for a driver that has to begin anew"
+    await answered_with_needs_reset(bench, "a buffer of no bytes")
+
+
+@cocotb.test
+async def a_driver_out_of_turn_does_no_harm(dut):
+    """Notifications before a queue is ready and of queues that are not there, lengths and addresses of a queue in use, a queue reset."""
+    bench, irq = await started(dut, size=16, pieces=1)
+    irq.cancel()
+    driver = bench.driver
+
+    async def notify():
+        for number in (0, 1, 2, 3, 0x10000, 0xFFFF_FFFF):
+            await driver.write("queue_notify", number)
+
+    await driver.reset()
+    await notify()
+    await driver.set_status("driver_ok")
+    assert await driver.read("status") == 0, "DRIVER_OK counts without features"
+    await driver.negotiate()
+    await notify()
+    await driver.set_status("driver_ok")
+    await notify()  # it runs, and no queue is ready
+    await bench.arrive(bytes(60))
+    await ClockCycles(dut.clk, 300)
+    assert bench.under_way == 0 and await driver.read("status") == 15
+
+    await driver.reset()
+    await driver.negotiate()
+    await notify()
+    await driver.find_queues()
+    for number in (0, 1, 2):
+        await driver.write("queue_sel", number)
+        for name in ("queue_num", *(f"queue_{place}_{half}" for place in PLACES for half in ("low", "high"))):
+            await driver.write(name, 2)
+        await bench.write(QUEUE_RESET, 1)
+        assert await bench.read(QUEUE_RESET) == 0, "a queue is reset that cannot be"
+    moved = bench.moved
+    await notify()
+    await ClockCycles(dut.clk, 300)
+    assert bench.moved == moved, "the rings are read before DRIVER_OK"
+    await driver.set_status("driver_ok")
+    irq = cocotb.start_soon(bench.service_interrupts())
+    await driver.fill()
+    await notify()
+    await exchange(bench, 5, 300)
+    irq.cancel()
+
+
+@cocotb.test
+async def queues_may_have_another_length_each_time_and_each_their_own(dut):
+    bench, irq = await started(dut)
+    for lengths in ((1, 1), (2, 256), (256, 1), (64, 2), (8, 128)):
+        irq.cancel()
+        bench.configure(pieces=1, sizes=lengths)
+        await bench.driver.start()
+        irq = cocotb.start_soon(bench.service_interrupts())
+        await exchange(bench, 2 * max(4, min(lengths)), 300)
+    irq.cancel()
+
+
+@cocotb.test
+async def rings_and_buffers_may_end_where_the_window_ends(dut):
+    """The window begins with the rings' first byte and ends with a table's last, and with a buffer's."""
+    bench, irq = await started(dut, pieces=1, stall="seldom")
+    driver, memory = bench.driver, bench.memory
+    end = memory.base + memory.size
+    frame = bench.rng.randbytes(50)
+    at = end - 16 * 2 - 62
+    data = bytes(12) + frame
+    memory.write(at, data)
+    memory.clean(at, len(data))
+    driver.tx.add([(at, 12), (at + 12, 50)], ([], None, 0), table=end - 32)  # a table that ends with the window
+    await driver.flush()
+    seen = []
+    await bench.until(lambda: seen.extend(bench.frames_out()) or seen, "the frame")
+    assert seen == [(frame, 50 << 112)]
+    await bench.until(lambda: driver.tx.in_use == 0, "the completion")
+    at = end - len(data)
+    memory.write(at, data)
+    memory.clean(at, len(data))
+    driver.tx.add([(at, len(data))], ([], None, 0))  # a buffer that does
+    await driver.flush()
+    await bench.until(lambda: seen.extend(bench.frames_out()) or len(seen) == 2, "the frame")
+    assert seen[1] == seen[0] and await driver.read("status") == 15
     irq.cancel()
 
 

@@ -18,6 +18,9 @@ GROUPS = {
         "a_chain_may_be_as_long_as_the_queue",
         "without_buffers_frames_wait_and_none_is_lost",
         "a_frame_that_fits_no_chain_is_dropped_and_the_chain_waits",
+        "a_frame_whose_lanes_break_the_contract_is_dropped_alone",
+        "queues_may_have_another_length_each_time_and_each_their_own",
+        "rings_and_buffers_may_end_where_the_window_ends",
         "without_the_driver_s_synchronisation_memory_is_stale",
     ),
     "registers": (
@@ -35,6 +38,8 @@ GROUPS = {
         "a_queue_that_cannot_be_is_answered_with_needs_reset",
         "a_ring_outside_of_the_window_is_never_touched",
         "memory_that_answers_with_an_error_needs_a_reset",
+        "behind_a_fault_frames_are_swallowed_the_one_that_waits_for_room_too",
+        "a_driver_out_of_turn_does_no_harm",
     ),
     "resets": (
         "a_reset_in_mid_transfer_leaves_nothing_under_way",

@@ -40,8 +40,8 @@ class VirtioNet(wiring.Component):
         m_axi  ◀──────── WriteChannel, ReadChannel ◀─────────────┘      └ Transmitter's, too
 
     Frames of the transmit queue leave with their request in ``tuser``, as `OffcutTx` takes it. Frames for the driver are held until they
-    are whole; one longer than ``config.mtu_max`` is dropped, one that comes before the driver is there, too. While the driver has no
-    buffers, ``rx`` waits. docs/virtio.md tells the rest.
+    are whole; one longer than ``config.mtu_max`` is dropped, one whose ``tkeep`` breaks the contract, and one that comes before the driver is
+    there, too. While the driver has no buffers, ``rx`` waits. docs/virtio.md tells the rest.
 
     Parameters
     ----------

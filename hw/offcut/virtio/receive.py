@@ -19,6 +19,9 @@ NUM_BUFFERS_AT = 10
 FRAMES = 32
 """Of the queue of lengths."""
 
+LANES_BY_BIT = [[lane for lane in range(LANES) if lane >> bit & 1] for bit in range(LANE_BITS)]
+"""Lanes whose number has a bit."""
+
 
 def frame_bits(frame_max):
     """Bits of a frame's length."""
@@ -26,9 +29,10 @@ def frame_bits(frame_max):
 
 
 class FrameStore(wiring.Component):
-    """Keeps frames in block RAM, and shows each when it is whole. One that is too long, or comes while nobody listens, is swallowed.
+    """Keeps frames in block RAM, and shows each when it is whole.
 
-    One beat a clock, while there is room.
+    A frame is swallowed to its end if it is too long, if its ``tkeep`` breaks the contract of :class:`offcut.axi.AxiStream`, or if nobody listens
+    at any time before its end. One beat a clock, while there is room.
 
     Parameters
     ----------
@@ -39,9 +43,9 @@ class FrameStore(wiring.Component):
     -------
     i : In(AxiStream(64))
     listen : In(1)
-        Sampled with a frame's first beat.
+        Without it every beat is taken, and its frame is swallowed.
     clear : In(1)
-        Forget everything, and swallow the rest of the frame that is coming.
+        Forget everything. Only while nobody listens.
     lengths : Out(stream.Signature(bits))
         Of the oldest frame, in bytes.
     at : In(unsigned(…)), take : In(1), data : Out(64)
@@ -73,36 +77,54 @@ class FrameStore(wiring.Component):
         lengths = Queue(unsigned(self._bits), depth=FRAMES, margin=4)
         m.submodules.lengths = ResetInserter(self.clear)(lengths)
 
-        # --- Beats in: the frame's bytes are counted, its words are written behind each other.
+        # --- A beat, and what its lanes say.
+        keep = self.i.tkeep
+        room = Signal()
+        listen = Signal()
+        beat, ends, unheard, broken = Signal(), Signal(), Signal(), Signal()
+        word, last_lane = Signal(8 * LANES), Signal(LANE_BITS)
+        m.d.comb += self.i.tready.eq(room | ~listen)
+        m.d.sync += [
+            listen.eq(self.listen),
+            beat.eq(self.i.tvalid & self.i.tready),
+            ends.eq(self.i.tlast),
+            unheard.eq(~listen),
+            broken.eq(~keep[0] | (keep[1:] & ~keep[:-1]).any() | ~(self.i.tlast | keep[-1])),
+            word.eq(self.i.tdata),
+            *(
+                bit.eq(Cat(keep[lane] & ~keep[lane + 1 : lane + 2].any() for lane in lanes).any())
+                for bit, lanes in zip(last_lane, LANES_BY_BIT, strict=True)
+            ),
+        ]
+
+        # --- A frame's words are written behind each other.
         oldest, begun, at = Signal(bits), Signal(bits), Signal(bits)  # the frame to be read, the one that is coming, the next word
         held = Signal(bits)
-        room = Signal()
-        inside, swallow = Signal(), Signal()
-        ignored = Mux(inside, swallow, ~self.listen)
-        length = Signal(self._bits + 1)
-        ones = Signal(LANE_BITS + 1)
-        m.d.comb += ones.eq(sum(self.i.tkeep))
-        beat = self.i.tvalid & self.i.tready
-        longer = Signal(self._bits + 1)
-        m.d.comb += longer.eq(Mux(inside, length, 0) + ones)
-        too_long = longer > self._frame_max
+        place = Signal(self._bits - LANE_BITS)  # of the word in its frame
+        inside, swallow, spoilt = Signal(), Signal(), Signal()
+        final_place, final_lane = divmod(self._frame_max - 1, LANES)
+        too_long = (place == final_place) & (~ends | (last_lane > final_lane))
         m.d.comb += [
             held.eq(at - oldest),
-            self.i.tready.eq(room | ignored),
+            spoilt.eq(swallow | unheard | broken | too_long),
             write.addr.eq(at),
-            write.data.eq(self.i.tdata),
-            write.en.eq(beat & ~ignored),
+            write.data.eq(word),
+            write.en.eq(beat),
         ]
-        m.d.sync += [room.eq((held < self._depth - 3) & lengths.room), lengths.i.valid.eq(0), self.drop.eq(0)]
+        m.d.sync += [
+            room.eq((held < self._depth - 4) & lengths.room),
+            lengths.i.valid.eq(beat & ends & ~spoilt),
+            lengths.i.payload.eq(Cat(last_lane, place) + 1),
+            self.drop.eq(beat & ends & spoilt),
+        ]
         with m.If(beat):
-            m.d.sync += [inside.eq(~self.i.tlast), swallow.eq(ignored | too_long), length.eq(longer)]
-            with m.If(~ignored):
-                m.d.sync += at.eq(at + 1)
-                with m.If(too_long):
-                    m.d.sync += at.eq(begun)
-                with m.Elif(self.i.tlast):
-                    m.d.sync += [begun.eq(at + 1), lengths.i.valid.eq(1), lengths.i.payload.eq(longer)]
-            m.d.sync += self.drop.eq(self.i.tlast & (ignored | too_long))
+            m.d.sync += [inside.eq(~ends), swallow.eq(spoilt & ~ends), place.eq(Mux(ends, 0, place + 1)), at.eq(at + 1)]
+            with m.If(spoilt):
+                m.d.sync += at.eq(begun)
+            with m.Elif(ends):
+                m.d.sync += begun.eq(at + 1)
+        with m.Elif(unheard):
+            m.d.sync += [swallow.eq(inside), at.eq(begun)]
 
         # --- Words out, by their place in the oldest frame.
         m.d.comb += [
@@ -114,10 +136,10 @@ class FrameStore(wiring.Component):
             self.data.eq(read.data),
         ]
         with m.If(self.lengths.valid & self.lengths.ready):
-            m.d.sync += oldest.eq(oldest + ((lengths.o.payload + LANES - 1) >> LANE_BITS))
+            m.d.sync += oldest.eq(oldest + lengths.o.payload[LANE_BITS:] + lengths.o.payload[:LANE_BITS].any())
 
         with m.If(self.clear):
-            m.d.sync += [oldest.eq(0), begun.eq(0), at.eq(0), swallow.eq(1), lengths.i.valid.eq(0), room.eq(0)]
+            m.d.sync += [oldest.eq(0), begun.eq(0), at.eq(0), lengths.i.valid.eq(0)]
         return m
 
 
