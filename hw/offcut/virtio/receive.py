@@ -1,7 +1,7 @@
 """The receive queue's data: frames are kept whole, and written into the driver's buffers."""
 
 from amaranth import Array, Cat, Module, Mux, ResetInserter, Signal, unsigned
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
@@ -9,7 +9,7 @@ from offcut.axi import AxiStream
 from offcut.tx.queue import Queue
 
 from .bursts import Bursts
-from .layouts import CHAIN_BITS, HEADER_BYTES, LANE_BITS, LANES
+from .layouts import HEADER_BYTES, LANE_BITS, LANES
 
 __all__ = ["FrameStore", "Scatterer", "frame_bits"]
 
@@ -162,7 +162,7 @@ class Scatterer(wiring.Component):
         For the store of segments.
     mergeable : In(1)
         Whether VIRTIO_NET_F_MRG_RXBUF was negotiated.
-    write : Out(stream.Signature(geometry.data_write)), pull, first_lane, last_lane, source, source_valid
+    write : Out(stream.Signature(geometry.data_write)), begin, first_lane, last_lane, pull, final, owed, source
         Of the write channel.
     completions : Out(stream.Signature(geometry.completion))
     drop : Out(1)
@@ -172,6 +172,7 @@ class Scatterer(wiring.Component):
     def __init__(self, geometry, *, frame_max):
         self._geometry = g = geometry
         self._bits = frame_bits(frame_max)
+        self._chain_bits = frame_bits(HEADER_BYTES + frame_max)
         super().__init__({
             "lengths": In(stream.Signature(unsigned(self._bits))),
             "at": Out(self._bits - LANE_BITS),
@@ -183,11 +184,13 @@ class Scatterer(wiring.Component):
             "skip_to": Out(g.head_bits + 1),
             "mergeable": In(1),
             "write": Out(stream.Signature(g.data_write)),
-            "pull": In(1),
+            "begin": In(1),
             "first_lane": In(LANE_BITS),
             "last_lane": In(LANE_BITS),
+            "pull": In(1),
+            "final": In(1),
+            "owed": In(1),
             "source": Out(8 * LANES),
-            "source_valid": Out(1),
             "completions": Out(stream.Signature(g.completion)),
             "drop": Out(1),
         })
@@ -196,49 +199,63 @@ class Scatterer(wiring.Component):
         m = Module()
         g = self._geometry
         m.submodules.bursts = bursts = Bursts(g)
-        m.submodules.done = done = Queue(g.completion, depth=16)
+        m.submodules.done = done = Queue(data.StructLayout({"head": g.head_bits, "len": self._chain_bits, "end": 1}), depth=16)
         m.submodules.pieces = pieces = memory.Memory(shape=unsigned(g.addr_width + 5), depth=16, init=[])
         piece_write, piece_read = pieces.write_port(), pieces.read_port(domain="comb")
-        wiring.connect(m, done.o, wiring.flipped(self.completions))
+        m.d.comb += [
+            self.completions.valid.eq(done.o.valid),
+            *(self.completions.p[name].eq(done.o.p[name]) for name, _ in g.completion),
+            done.o.ready.eq(self.completions.ready),
+        ]
         record = self.records.payload
 
-        # --- The bytes: a window of two words, from which any eight in a row are taken.
-        header = Signal()  # they come from the header, no longer from the frame
+        # --- The bytes: a window of two words, from which any eight in a row are taken. How far they must be turned is the same for a whole
+        # burst, whose first word begins in `first_lane`: byte `lane + shift` of the window, counted from `place - first_lane`.
         num_buffers = Signal(16)
         word, behind = Signal(8 * LANES), Signal(8 * LANES)
         place = Signal(LANE_BITS)  # of the next byte in `word`
-        primed = Signal()
-        pulled = Signal(LANE_BITS + 1)
-        shift = Signal(LANE_BITS)
-        over = Signal()
-        moved = Signal(LANE_BITS + 1)
-        turned = Signal(8 * LANES)
-        advance = self.pull & self.source_valid & moved[-1]
-        unpulled = Signal(self._bits)
-        m.d.comb += [
-            behind.eq(Mux(header, num_buffers << 8 * (NUM_BUFFERS_AT - HEADER_BYTES % LANES), self.data)),
-            pulled.eq(self.last_lane - self.first_lane + 1),
-            shift.eq(place - self.first_lane),
-            over.eq(place >= self.first_lane),
-            moved.eq(place + pulled),
-            turned.eq(Cat(Mux((lane < shift) & over, behind.word_select(lane, 8), word.word_select(lane, 8)) for lane in range(LANES))),
-            self.source.eq(Array(turned.rotate_right(8 * lanes) for lanes in range(LANES))[shift]),
-            self.source_valid.eq(primed),
-        ]
-        with m.If(self.pull & self.source_valid):
-            m.d.sync += [place.eq(moved), unpulled.eq(unpulled - pulled)]
+        shift, difference = Signal(LANE_BITS), Signal(LANE_BITS + 1)
+        over = Signal()  # a word that is filled leaves none of `word`
+        after, crosses = Signal(LANE_BITS), Signal()  # behind the burst's last byte: its place, and whether in the next word
+        from_behind, once_over = Signal(LANES), Signal(LANES)  # lanes of the half that is turned by half a word, or is not
+        m.d.comb += difference.eq(place - self.first_lane)
+        with m.If(self.begin):
+            ahead = difference[:LANE_BITS]
+            lanes = Cat(lane < ahead for lane in range(LANES))
+            chosen = Mux(ahead[-1], lanes.rotate_left(LANES // 2), lanes)
+            m.d.sync += [
+                shift.eq(ahead),
+                over.eq(~difference[-1]),
+                Cat(after, crosses).eq(ahead + self.last_lane + 1),
+                once_over.eq(chosen),
+                from_behind.eq(Mux(difference[-1], 0, chosen)),
+            ]
+        with m.If(self.pull):
+            m.d.sync += [over.eq(1), from_behind.eq(once_over)]
+            with m.If(self.final):
+                m.d.sync += place.eq(after)
+        half_turned = Signal(8 * LANES)
+        for lane in range(LANES):
+            here, across = (
+                Mux(from_behind[lane], behind.word_select(at, 8), word.word_select(at, 8)) for at in (lane, (lane + LANES // 2) % LANES)
+            )
+            m.d.comb += half_turned.word_select(lane, 8).eq(Mux(shift[-1], across, here))
+        m.d.comb += self.source.eq(Array(half_turned.rotate_right(8 * lanes) for lanes in range(LANES // 2))[shift[:-1]])
         prime = Signal()
-        m.d.comb += self.take.eq(prime | advance)
+        m.d.comb += self.take.eq(prime | (self.pull & over & (~self.final | crosses)))
         with m.If(self.take):
-            m.d.sync += [word.eq(behind), self.at.eq(self.at + 1)]
+            m.d.sync += [word.eq(behind), behind.eq(self.data), self.at.eq(self.at + 1)]
 
         # --- The chains.
-        addr, left, last = Signal(g.addr_width + 1), Signal(CHAIN_BITS), Signal()
+        addr, left, last = Signal(g.addr_width + 1), Signal(self._chain_bits), Signal()
         frame_left = Signal(self._bits)
         header_left = Signal(4)
-        written = Signal(CHAIN_BITS + 1)  # into this chain
+        written = Signal(self._chain_bits)  # into this chain
         length = self.lengths.payload
-        piece_len = Signal(CHAIN_BITS)
+        piece_len = Signal(self._chain_bits)
+        segment_len = self.segments.p.len
+        enough = Mux(segment_len[self._chain_bits :].any(), ~0, segment_len)  # a frame and its header end before a longer one does
+        pulled_all = bursts.i.ready & ~self.owed
         m.d.comb += [
             bursts.i.p.addr.eq(addr),
             bursts.i.p.len.eq(piece_len),
@@ -256,14 +273,11 @@ class Scatterer(wiring.Component):
         with m.FSM():
             with m.State("Frame"):
                 m.d.sync += [
-                    header.eq(0),
                     place.eq(0),
-                    primed.eq(0),
                     self.at.eq(0),
                     num_buffers.eq(1),
                     header_left.eq(HEADER_BYTES),
                     frame_left.eq(length),
-                    unpulled.eq(length),
                     piece_write.addr.eq(0),
                     piece_read.addr.eq(0),
                     written.eq(0),
@@ -281,12 +295,14 @@ class Scatterer(wiring.Component):
                 m.next = "Second word"
             with m.State("Second word"):
                 m.d.comb += prime.eq(1)
-                m.d.sync += primed.eq(1)
+                m.next = "Third word"
+            with m.State("Third word"):
+                m.d.comb += prime.eq(1)
                 m.next = "Segment"
 
             with m.State("Segment"):
                 m.d.comb += self.segments.ready.eq(1)
-                m.d.sync += [addr.eq(self.segments.p.addr), left.eq(self.segments.p.len), last.eq(self.segments.p.last)]
+                m.d.sync += [addr.eq(self.segments.p.addr), left.eq(enough), last.eq(self.segments.p.last)]
                 with m.If(self.segments.valid):
                     m.next = "Piece"
             with m.State("Piece"):
@@ -340,11 +356,14 @@ class Scatterer(wiring.Component):
 
             # The frame is on its way; its header goes the same way.
             with m.State("Frame written"):
-                with m.If(unpulled == 0):
-                    m.d.sync += [header.eq(1), primed.eq(0), unpulled.eq(HEADER_BYTES), place.eq(LANES - HEADER_BYTES % LANES)]
+                with m.If(pulled_all):
                     m.next = "Header"
             with m.State("Header"):
-                m.d.sync += [word.eq(0), primed.eq(1)]
+                m.d.sync += [
+                    word.eq(0),
+                    behind.eq(num_buffers << 8 * (NUM_BUFFERS_AT - HEADER_BYTES % LANES)),
+                    place.eq(LANES - HEADER_BYTES % LANES),
+                ]
                 m.next = "Header place"
             with m.State("Header place"):
                 m.d.sync += [Cat(addr, piece_len).eq(piece_read.data)]
@@ -357,7 +376,7 @@ class Scatterer(wiring.Component):
                 with m.If(bursts.i.ready):
                     m.next = "Header place"
             with m.State("Header written"):
-                with m.If((unpulled == 0) & done.i.ready):
+                with m.If(pulled_all & done.i.ready):
                     m.d.comb += [
                         done.i.valid.eq(1),
                         done.i.p.end.eq(1),
