@@ -30,6 +30,8 @@ class Target:
         self.latency = 0
         self.broken = set()
         """Pages that answer with an error."""
+        self.lowest = memory.base
+        """Of all addresses that were asked for."""
 
     async def _wait(self):
         if self.latency and self._rng.random() < 0.1:
@@ -37,12 +39,14 @@ class Target:
 
     async def read(self, address, length):
         await self._wait()
+        self.lowest = min(self.lowest, address)
         if address // PAGE in self.broken:
             raise ValueError("a page without memory")
         return self.memory.bus_read(address, length)
 
     async def write(self, address, data):
         await self._wait()
+        self.lowest = min(self.lowest, address)
         if address // PAGE in self.broken:
             raise ValueError("a page without memory")
         self.memory.bus_write(address, data)

@@ -241,8 +241,9 @@ class Scatterer(wiring.Component):
             )
             m.d.comb += half_turned.word_select(lane, 8).eq(Mux(shift[-1], across, here))
         m.d.comb += self.source.eq(Array(half_turned.rotate_right(8 * lanes) for lanes in range(LANES // 2))[shift[:-1]])
-        prime = Signal()
-        m.d.comb += self.take.eq(prime | (self.pull & over & (~self.final | crosses)))
+        priming = Signal(3)  # words still to be fetched before the first byte can leave: until then its chain is looked at
+        m.d.sync += priming.eq(priming >> 1)
+        m.d.comb += self.take.eq(priming[0] | (self.pull & over & (~self.final | crosses)))
         with m.If(self.take):
             m.d.sync += [word.eq(behind), behind.eq(self.data), self.at.eq(self.at + 1)]
 
@@ -284,21 +285,13 @@ class Scatterer(wiring.Component):
                 ]
                 with m.If(self.lengths.valid & self.records.valid):
                     with m.If(self.mergeable | (length <= record.frame_len)):
-                        m.next = "First word"
+                        m.d.sync += priming.eq(0b111)
+                        m.next = "Segment"
                     with m.Else():
                         m.d.comb += [self.drop.eq(1), self.lengths.ready.eq(1)]
                         m.next = "Dropped"
             with m.State("Dropped"):
                 m.next = "Frame"
-            with m.State("First word"):
-                m.d.comb += prime.eq(1)
-                m.next = "Second word"
-            with m.State("Second word"):
-                m.d.comb += prime.eq(1)
-                m.next = "Third word"
-            with m.State("Third word"):
-                m.d.comb += prime.eq(1)
-                m.next = "Segment"
 
             with m.State("Segment"):
                 m.d.comb += self.segments.ready.eq(1)

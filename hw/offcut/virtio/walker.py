@@ -1,7 +1,7 @@
 """Walk the rings of both queues: chains out of the available ring, completions into the used ring."""
 
 from amaranth import Array, Cat, Module, Mux, Signal
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import enum, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .layouts import CHAIN_BITS, HEADER_BYTES, LANES, MARK_BITS, QUEUES, RX, Base, DescriptorFlag
@@ -14,9 +14,24 @@ RING = 4
 INDEX = 2
 BLOCK_BEATS = 16
 AWAIT_WORD = ("Index read", "Heads read", "Event read")
-AWAIT_WRITE = ("Armed", "Complete length", "Completed", "Frame completed", "Published")
+AWAIT_WRITE = ("Armed", "Complete length", "Count", "Completed", "Frame completed", "Published")
 MOST_COMPLETED = 16
 """Completions written before they are published, if there are so many."""
+
+
+class Where(enum.Enum, shape=3):
+    """What is read or written next."""
+
+    AVAIL_INDEX = 0
+    HEADS = 1
+    DESCRIPTOR = 2
+    ELEMENT = 3
+    ELEMENT_LENGTH = 4
+    USED_INDEX = 5
+    USED_EVENT = 6
+    """At the available ring's end; without the feature its flags."""
+    AVAIL_EVENT = 7
+    """At the used ring's end."""
 
 
 class Walker(wiring.Component):
@@ -112,9 +127,10 @@ class Walker(wiring.Component):
         m.submodules.high = high = memory.Memory(shape=max(1, high_bits), depth=8, init=[])
         low_write, high_write = low.write_port(), high.write_port()
         low_read, high_read = low.read_port(domain="comb"), high.read_port(domain="comb")
+        where = Signal(Where)
+        located = Signal()  # `where` is: the address comes in the clock behind this one
         base = Signal(Base)
         offset = Signal(INDEX_BITS + 5)
-        located = Signal()  # base and offset are: their sum comes in the clock behind this one
         addr = Signal(g.addr_width + 1)
         table = Signal()
         segment_addr = Signal(g.addr_width)
@@ -164,8 +180,8 @@ class Walker(wiring.Component):
         with m.If(self.word.valid):
             m.d.sync += words_left.eq(words_left - 1)
 
-        def locate(which, plus):
-            m.d.sync += [base.eq(which), offset.eq(plus), located.eq(1)]
+        def locate(what):
+            m.d.sync += [where.eq(what), located.eq(1)]
 
         def ask(beats):
             m.d.sync += [reads.eq(1), self.read.p.beats.eq(beats), words_left.eq(beats)]
@@ -190,6 +206,21 @@ class Walker(wiring.Component):
         table_len = Signal(INDEX_BITS)
         index = Signal(INDEX_BITS)  # of the descriptor that comes next
         half = Signal()  # its address is known already
+        element = RING + ((next_used[: g.head_bits] & place_mask) << 3)
+        places = {
+            Where.AVAIL_INDEX: (Base.AVAIL, INDEX),
+            Where.HEADS: (Base.AVAIL, RING + Cat(0, next_avail[: g.head_bits] & place_mask)),
+            Where.DESCRIPTOR: (Mux(in_table, Base.TABLE, Base.DESCRIPTORS), Cat(0, 0, 0, half, index)),
+            Where.ELEMENT: (Base.USED, element),
+            Where.ELEMENT_LENGTH: (Base.USED, element + 4),
+            Where.USED_INDEX: (Base.USED, INDEX),
+            Where.USED_EVENT: (Base.AVAIL, Mux(self.event_idx, RING + (size << 1), 0)),
+            Where.AVAIL_EVENT: (Base.USED, RING + (size << 3)),
+        }
+        with m.Switch(where):
+            for what, (which, plus) in places.items():
+                with m.Case(what):
+                    m.d.comb += [base.eq(which), offset.eq(plus)]
         taken = Signal(g.size_bits)
         total = Signal(CHAIN_BITS + 1)
         ended = Signal()
@@ -271,7 +302,7 @@ class Walker(wiring.Component):
         completion = g.completion(completion)
         completed = Signal(range(MOST_COMPLETED + 1))
         fresh, ahead, event, behind, grown = (Signal(INDEX_BITS, name=name) for name in ("fresh", "ahead", "event", "behind", "grown"))
-        news = Signal()
+        news, frame_ends = Signal(), Signal()
         m.d.sync += [self.used.eq(0), kicked.eq(kicked | self.kick)]
 
         def one(bits):
@@ -292,7 +323,7 @@ class Walker(wiring.Component):
             # The available ring's index; if nothing has come, ask to be notified, and look again.
             with m.State("Index"):
                 m.d.sync += kicked.bit_select(queue, 1).eq(0)
-                locate(Base.AVAIL, INDEX)
+                locate(Where.AVAIL_INDEX)
                 ask(1)
                 m.next = "Index read"
             with m.State("Index read"):
@@ -313,7 +344,7 @@ class Walker(wiring.Component):
                 with m.Else():
                     m.next = "Idle"
             with m.State("Arm"):
-                locate(Base.USED, RING + (size << 3))
+                locate(Where.AVAIL_EVENT)
                 put(next_avail, words=1)
                 m.next = "Armed"
             with m.State("Armed"):
@@ -323,7 +354,7 @@ class Walker(wiring.Component):
 
             # Up to four chains, which stand in one word of the ring.
             with m.State("Heads"):
-                locate(Base.AVAIL, RING + Cat(0, next_avail[: g.head_bits] & place_mask))
+                locate(Where.HEADS)
                 ask(1)
                 m.next = "Heads read"
             with m.State("Heads read"):
@@ -349,7 +380,7 @@ class Walker(wiring.Component):
             # One descriptor, or as many as a block of an indirect table still holds.
             with m.State("Descriptor"):
                 m.d.sync += [half.eq(half & ~ignore), ignore.eq(0)]
-                locate(Mux(in_table, Base.TABLE, Base.DESCRIPTORS), Cat(0, 0, 0, half & ~ignore, index))
+                locate(Where.DESCRIPTOR)
                 m.next = "Place"
                 with m.If(index >= limit):
                     m.next = "Malformed"
@@ -406,18 +437,21 @@ class Walker(wiring.Component):
 
             # Used elements, then the index that makes them the driver's, then whether it wants to hear of them.
             with m.State("Complete"):
-                locate(Base.USED, RING + ((next_used[: g.head_bits] & place_mask) << 3))
+                locate(Where.ELEMENT)
                 put(completion.head, words=2)
                 m.next = "Complete length"
             with m.State("Complete length"):
                 with m.If(~writes & ~self.write.valid):
-                    locate(Base.USED, RING + 4 + ((next_used[: g.head_bits] & place_mask) << 3))
+                    locate(Where.ELEMENT_LENGTH)
                     put(completion.len, words=2)
-                    m.d.sync += [used[queue].eq(next_used + 1), completed.eq(completed + 1)]
+                    m.d.sync += frame_ends.eq(completion.end)
                     m.d.comb += [self.received.ready.eq(~queue), self.sent.ready.eq(queue)]
-                    m.next = "Completed"
-                    with m.If(completion.end):
-                        m.next = "Frame completed"
+                    m.next = "Count"
+            with m.State("Count"):
+                m.d.sync += [used[queue].eq(next_used + 1), completed.eq(completed + 1)]
+                m.next = "Completed"
+                with m.If(frame_ends):
+                    m.next = "Frame completed"
             with m.State("Completed"):
                 with m.If(~writes & ~self.write.valid):
                     m.next = "Idle"
@@ -429,12 +463,12 @@ class Walker(wiring.Component):
                         m.next = "Complete"
             with m.State("Publish"):
                 with m.If(stored):
-                    locate(Base.USED, INDEX)
+                    locate(Where.USED_INDEX)
                     put(next_used, words=1)
                     m.next = "Published"
             with m.State("Published"):
                 with m.If(stored):
-                    locate(Base.AVAIL, Mux(self.event_idx, RING + (size << 1), 0))
+                    locate(Where.USED_EVENT)
                     ask(1)
                     m.next = "Event read"
             with m.State("Event read"):
