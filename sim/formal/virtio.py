@@ -81,18 +81,20 @@ def address_rules(bench, component, channel):
     request_beats = component.data.payload.shape()["beats"]
     request_beats = request[request_beats.offset : request_beats.offset + request_beats.width]
     idle = bench.dut["idle"]
-    looked_at = ~idle & bench.past(~idle)
+    judged = ~idle & bench.past(~idle)
+    offset, wraps, pages, all_allowed = (bench.dut[name] for name in ("offset", "wraps", "pages", "all_allowed"))
     bench.invariant(idle | in_block(request_addr, request_beats), "a request stays in its block")
     bench.invariant(
-        ~looked_at
+        idle
         | (
-            (bench.dut["offset"] == (request_addr[PAGE_BITS:-1] - base[PAGE_BITS:])[: 64 - PAGE_BITS])
-            & (bench.dut["wraps"] == request_addr[-1])
-            & (bench.dut["pages"] == size[PAGE_BITS:])
-            & (bench.dut["all_allowed"] == (size == 0))
+            (offset == (request_addr[PAGE_BITS:-1] - base[PAGE_BITS:])[: 64 - PAGE_BITS])
+            & (wraps == request_addr[-1])
+            & (pages == size[PAGE_BITS:])
+            & (all_allowed == (size == 0))
         ),
         "the window is compared with the request",
     )
+    bench.invariant(~judged | (bench.dut["inside"] == (~wraps & (all_allowed | (offset < pages)))), "the comparison is the request's")
 
 
 def assume_requests(bench, component):

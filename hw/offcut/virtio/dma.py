@@ -32,24 +32,24 @@ def half(addr_width, *letters):
 
 
 class Window:
-    """Whether an address may be issued: two clocks behind the one in which it is set.
+    """Whether an address may be issued: known two clocks behind the last one in which it was shown with ``take``.
 
     The window is one of 4 KiB pages: a burst never leaves its page, so its first address speaks for all of it.
     """
 
-    def __init__(self, m, addr, base, size):
+    def __init__(self, m, take, addr, base, size):
         offset = Signal(64 - PAGE_BITS)
         wraps = Signal()
         pages = Signal(64 - PAGE_BITS)
         all_allowed = Signal()
-        self.inside = Signal()
+        self.inside = Signal(name="inside")
+        with m.If(take):
+            m.d.sync += [offset.eq(addr[PAGE_BITS:-1] - base[PAGE_BITS:]), wraps.eq(addr[-1])]
         m.d.sync += [
-            offset.eq(addr[PAGE_BITS:-1] - base[PAGE_BITS:]),
-            wraps.eq(addr[-1]),
             pages.eq(size[PAGE_BITS:]),
             all_allowed.eq(size == 0),
+            self.inside.eq(~wraps & (all_allowed | (offset < pages))),
         ]
-        m.d.comb += self.inside.eq(~wraps & (all_allowed | (offset < pages)))
 
 
 class ReadChannel(wiring.Component):
@@ -99,8 +99,8 @@ class ReadChannel(wiring.Component):
         request = Signal(g.data_read)
         for_ring = Signal()
         m.submodules.reads = reads = Queue(g.under_way, depth=READS_DEPTH)
-        window = Window(m, request.addr, self.window_base, self.window_size)
         idle = Signal()
+        window = Window(m, idle, Mux(self.ring.valid, self.ring.p.addr, self.data.p.addr), self.window_base, self.window_size)
         m.d.comb += [
             self.arid.eq(0),
             self.arsize.eq(LANE_BITS),
@@ -228,8 +228,8 @@ class WriteChannel(wiring.Component):
         request = Signal(g.data_write)
         word, strobes = Signal(8 * LANES), Signal(LANES)
         for_ring = Signal()
-        window = Window(m, request.addr, self.window_base, self.window_size)
         idle = Signal()
+        window = Window(m, idle, Mux(self.ring.valid, self.ring.p.addr, self.data.p.addr), self.window_base, self.window_size)
         left = Signal(5)  # beats of the burst that is being pulled
         w_free = ~self.wvalid | self.wready
         m.d.comb += [
