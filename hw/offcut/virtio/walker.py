@@ -1,6 +1,6 @@
 """Walk the rings of both queues: chains out of the available ring, completions into the used ring."""
 
-from amaranth import Array, Cat, Module, Mux, Signal
+from amaranth import Array, C, Cat, Module, Mux, Signal
 from amaranth.lib import enum, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -206,16 +206,23 @@ class Walker(wiring.Component):
         table_len = Signal(INDEX_BITS)
         index = Signal(INDEX_BITS)  # of the descriptor that comes next
         half = Signal()  # its address is known already
-        element = RING + ((next_used[: g.head_bits] & place_mask) << 3)
+        # What must be added to is known a clock before, and what is a multiple of 8 needs no adder for the 4 bytes in front of the ring.
+        slot = next_used[: g.head_bits] & place_mask
+        head_at, slot_behind, event_at = Signal(g.head_bits + 1), Signal(g.head_bits + 1), Signal(g.size_bits + 1)
+        m.d.sync += [
+            head_at.eq((next_avail[: g.head_bits] & place_mask) + RING // 2),
+            slot_behind.eq(slot + 1),
+            event_at.eq(Mux(self.event_idx, size + RING // 2, 0)),
+        ]
         places = {
             Where.AVAIL_INDEX: (Base.AVAIL, INDEX),
-            Where.HEADS: (Base.AVAIL, RING + Cat(0, next_avail[: g.head_bits] & place_mask)),
+            Where.HEADS: (Base.AVAIL, head_at << 1),
             Where.DESCRIPTOR: (Mux(in_table, Base.TABLE, Base.DESCRIPTORS), Cat(0, 0, 0, half, index)),
-            Where.ELEMENT: (Base.USED, element),
-            Where.ELEMENT_LENGTH: (Base.USED, element + 4),
+            Where.ELEMENT: (Base.USED, Cat(C(RING, 3), slot)),
+            Where.ELEMENT_LENGTH: (Base.USED, slot_behind << 3),
             Where.USED_INDEX: (Base.USED, INDEX),
-            Where.USED_EVENT: (Base.AVAIL, Mux(self.event_idx, RING + (size << 1), 0)),
-            Where.AVAIL_EVENT: (Base.USED, RING + (size << 3)),
+            Where.USED_EVENT: (Base.AVAIL, event_at << 1),
+            Where.AVAIL_EVENT: (Base.USED, Cat(C(RING, 3), size)),
         }
         with m.Switch(where):
             for what, (which, plus) in places.items():
