@@ -10,7 +10,7 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster, AxiStreamFrame
 
-from traffic import Case, requests
+from traffic import requests
 from virtio_driver import CachedMemory, DriverError, Memory
 from virtio_driver.driver import FEATURE_BITS, REGISTERS
 
@@ -717,11 +717,10 @@ async def what_the_driver_sends_is_cut_as_the_model_says_and_comes_back(dut):
             await ClockCycles(dut.clk, 20)
 
     cocotb.start_soon(lead_back())
-    for case in cases:
-        case = Case(case.frame, case.vnet_hdr[:10], len(case.frame), False, 0, case.note)
+    for case in (case.by_virtio() for case in cases):
         frames, _ = answers(case)
         expected += map(bytes, frames)
-        while not driver.queue(case.frame, case.vnet_hdr[:10] + b"\0\0"):
+        while not driver.queue(case.frame, case.vnet_hdr + b"\0\0"):
             await driver.flush()
             back = driver.sent_back
             await bench.until(lambda back=back: driver.sent_back > back, f"a completion before {case.note}")

@@ -68,7 +68,7 @@ def test_the_device_does_what_the_specification_says(group, seed):
 
 def test_the_page_tells_how_fast_it_is():
     """A seed of its own: where buffers lie decides how many bursts they take."""
-    assert (ROOT / "docs" / "virtio.md").read_text().count(speed.table()) == 1, "scripts/virtio_docs --measure writes the page again"
+    assert (ROOT / "docs" / "virtio.md").read_text().count(speed.table()) == 1, "scripts/docs docs/virtio.md writes the page again"
 
 
 def test_short_queues_and_many_frames_never_stand_still(seed):
@@ -78,7 +78,9 @@ def test_short_queues_and_many_frames_never_stand_still(seed):
     run("bench.virtio_net", verilog=device(), top=TOP, tests=tests, settings=settings, name="virtio-short-queues")
 
 
+@pytest.mark.long
 def test_with_the_engine_behind_it_frames_are_cut_as_the_model_says(seed):
+    """By default two devices with two engines do the same, in tests/boards, and one with its engine, driven from memory, in tests/guest."""
     tests = ["what_the_driver_sends_is_cut_as_the_model_says_and_comes_back"]
     run("bench.virtio_net", verilog=nic(), top="nic", tests=tests, settings={"seed": seed, "count": 80}, name="virtio-engine")
 

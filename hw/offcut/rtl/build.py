@@ -67,10 +67,19 @@ class BuildError(RuntimeError):
 
 
 def cache_directory() -> Path:
-    """Where libraries are kept: ``$OFFCUT_CACHE``, else ``offcut`` in the user's cache directory."""
+    """Where libraries are kept: ``$OFFCUT_CACHE``, else ``offcut`` in the user's cache directory.
+
+    Raises
+    ------
+    BuildError
+        If the user has no home.
+    """
     if chosen := os.environ.get("OFFCUT_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offcut"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offcut"
+    except RuntimeError:
+        raise BuildError("Cannot keep the compiled engine: this user has no home; name a place in OFFCUT_CACHE") from None
 
 
 def shared_library(
@@ -85,7 +94,8 @@ def shared_library(
     """The shared library of an engine and its harness, built unless it is there already.
 
     The name is a hash of everything that goes in, so a change of the gateware, the harness or a tool makes another library. Several
-    processes may ask at once: one builds, the others wait. A library appears whole or not at all.
+    processes may ask at once: one builds, the others wait. A library appears whole or not at all. The compiler is ``$CXX``, and takes
+    ``$CXXFLAGS`` behind our own options.
 
     Parameters
     ----------
@@ -118,7 +128,7 @@ def shared_library(
     source = {"dut.v": _random_power_up(text), "bench.v": _registered_inputs(ports, top), "ports.h": _ports_header(ports)}
     narrow = NARROW if ports["m_axis_tkeep"].width <= NARROW_LANES else []
     stages = [WATCHING, WATCHED] if training and compiler.is_gcc else [[]]
-    tools = [verilator.version, compiler.version, f"trace={trace}", *COMPILER_OPTIONS, *LINK_OPTIONS]
+    tools = [verilator.version, compiler.version, f"trace={trace}", *compiler.options, *LINK_OPTIONS]
 
     def build_runtime(target: Path) -> None:
         target.mkdir()
@@ -238,13 +248,14 @@ class _Compiler(_Tool):
         command = os.environ.get("CXX", "g++").split()
         if not command or shutil.which(command[0]) is None:
             raise BuildError(f"The RTL engine needs the C++ compiler {' '.join(command) or 'g++'}: {REMEDY['g++']}")
+        self.options = [*COMPILER_OPTIONS, *os.environ.get("CXXFLAGS", "").split()]
         super().__init__("The C++ compiler", command)
         self.is_gcc = "clang" not in self.version
 
     def compile(self, arguments: Iterable[str | Path], verilator: _Verilator, trace: bool) -> None:
         include = [f"-I{verilator.include}", f"-I{verilator.include / 'vltstd'}"]
         tracing = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
-        self.run([*COMPILER_OPTIONS, *tracing, *include, *arguments])
+        self.run([*self.options, *tracing, *include, *arguments])
 
 
 @functools.cache
