@@ -167,15 +167,16 @@ def verdict(a, g):
     """Is the frame cut? Then these are the numbers of its plan, from which the slicer's others follow."""
     do, label = a.do, a.label
     label("verdict")
+    do(r="0 + GSO", store="SIZE")
     do(r=f"OUT - {g.header_bytes + 1}")
     do(r="0 + END", goto="long", unless="negative")
-    do(r="R - HEADER_END", store="PAYLOAD", goto="verdict_unknown", when="NO_END")
+    do(r="R - HEADER_END", goto="verdict_unknown", when="NO_END")
     if g.uso or g.ufo:
-        do(goto="verdict_udp", when="UDP")
+        do(store="PAYLOAD", goto="verdict_udp", when="UDP")
     label("verdict_fits")
-    do(r="0 + GSO", store="SIZE")
-    do(r="R - PAYLOAD")
-    do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="plain", unless="negative")
+    do(r="R - GSO")
+    do(r="R - 1")
+    do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="plain", when="negative")
     label("cut")
     do(r="OUT + 0", set="HEADED")
     do(r="R + SIZE", plan=Plan.HEADER_LEN)
@@ -468,7 +469,6 @@ def verdict_else(a, g):
         do(goto="bad", when="INNER")
     if g.ufo:
         do(goto="bad", when="asks_ufo")
-    do(r="0 + GSO", store="SIZE")
     label("cut_lane")
     do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="cut")
     if g.tcp:
@@ -488,18 +488,21 @@ def verdict_else(a, g):
         # (128 times 8,192 is more than R holds, and than any frame has.)
         do(r="0 + GSO")
         do(r="R - 8192")
-        do(r="0 + GSO_128", goto="verdict_fits", unless="negative")
+        do(r="0 + GSO_128", goto="verdict_in_reach", unless="negative")
         do(r="R - PAYLOAD")
-        do(goto="verdict_fits", unless="negative")
+        do(goto="verdict_in_reach", unless="negative")
+        label("verdict_far")
         do(drop=Drop.BAD_REQUEST, goto="done")
+        label("verdict_in_reach")
+        do(r="0 + PAYLOAD", goto="verdict_fits")
     if g.ufo:
         label("verdict_ufo")
-        do(r=f"R - {HALF}", goto="verdict_far", unless="IPV6")
+        do(r=f"R - {HALF}", goto="verdict_datagram", unless="IPV6")
         do(control=Control.NUMBERED)
-        label("verdict_far")
+        label("verdict_datagram")
         do(r=f"R - {HALF}")
-        do(goto="verdict_fits", when="negative")
-        do(drop=Drop.BAD_REQUEST, goto="done")
+        do(goto="verdict_in_reach", when="negative")
+        do(goto="verdict_far")
 
 
 # --- UDP.

@@ -45,9 +45,8 @@ class HeaderProcessor(wiring.Component):
 
     Members
     -------
-    begin : In(1)
-        A frame: ``request`` is its own from the next clock on, until ``done``.
-    request : In(geometry.request)
+    begin, request : In
+        A frame: the request is its own from this clock on, until ``done``.
     done : Out(1)
     ...
     """
@@ -57,9 +56,6 @@ class HeaderProcessor(wiring.Component):
         address = range(geometry.store_rows)
         super().__init__({
             "begin": In(1),
-            "walk": In(1),
-            "row": In(address),
-            "csum": In(1),
             "request": In(geometry.request),
             "written": In(address),
             "parse_at": Out(address),
@@ -109,7 +105,7 @@ class HeaderProcessor(wiring.Component):
                 valid.eq(~taken & ~jumps & ~jumped),
                 target.eq(Mux(trapped, program.trap, Mux(now.jump[1], link, now.target))),
             ]
-        with m.If(self.begin & self.walk):
+        with m.If(self.begin):
             m.d.sync += [jumps.eq(1), jumped.eq(0), target.eq(program.labels["start"]), halted.eq(0), valid.eq(0)]
         with m.If(self.done):
             m.d.sync += [halted.eq(1), valid.eq(0)]
@@ -124,7 +120,7 @@ class HeaderProcessor(wiring.Component):
         short = feed.ended & ~feed.two
         m.d.comb += [
             feed.begin.eq(self.begin),
-            feed.first.eq(self.row),
+            feed.first.eq(request.row),
             feed.written.eq(self.written),
             feed.row.eq(self.parse),
             self.parse_at.eq(feed.at),
@@ -400,5 +396,5 @@ class HeaderProcessor(wiring.Component):
 
         with m.If(self.begin):
             m.d.sync += [at.eq(0), out.eq(0), index.eq(0), self.drop.eq(Drop.NONE), *(flag.eq(0) for flag in flags.values())]
-            m.d.sync += flags["CSUM"].eq(self.csum)
+            m.d.sync += flags["CSUM"].eq(request.needs_csum)
         return m
