@@ -98,7 +98,7 @@ class Plan(enum.IntEnum):
 
 
 class Count(enum.IntEnum):
-    """Which halfwords are counted."""
+    """Which halfwords are counted. They can be asked for by the instruction after the next one."""
 
     IHL = 0
     """Those behind the first five words of an IPv4 header, whose length stands in H..."""
