@@ -358,10 +358,19 @@ class HeaderProcessor(wiring.Component):
             "SCRATCH": scratch,
             "INNER": in_tunnel,
         }
-        with m.Switch(now.condition[: max(1, (len(program.conditions) - 1).bit_length())]):
-            for number, name in enumerate(program.conditions):
+        # (Most conditions do not change while their instruction is on its way: they are looked at a clock before.)
+        late, is_late, early = Signal(), Signal(), Signal()
+        with m.Switch(now.condition[: max(1, (len(program.late) - 1).bit_length())]):
+            for number, name in enumerate(program.late):
                 with m.Case(number):
-                    m.d.comb += condition.eq(conditions[name])
+                    m.d.comb += late.eq(conditions[name])
+        with m.If(go):
+            m.d.sync += is_late.eq(coming.condition < len(program.late))
+            with m.Switch(coming.condition):
+                for number, name in enumerate(program.early, len(program.late)):
+                    with m.Case(number):
+                        m.d.sync += early.eq(conditions[name])
+        m.d.comb += condition.eq(Mux(is_late, late, early))
 
         # --- What else is done.
         with m.If(controls[Control.LINK]):
