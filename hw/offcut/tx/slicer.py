@@ -5,7 +5,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from .compare import at_most
-from .layouts import FRAME_LEN_BITS
+from .layouts import POSITION_BITS
 
 __all__ = ["SLICER_CLOCKS", "Slicer", "step_layout"]
 
@@ -106,7 +106,7 @@ class Slicer(wiring.Component):
         active = Signal()  # a frame is under way
         plan = Signal(g.opening)  # of it
         at = Signal(range(g.store_rows))  # of head
-        taken_next = Signal(FRAME_LEN_BITS - bits)  # rows of the frame up to head
+        taken_next = Signal(POSITION_BITS - bits)  # rows of the frame up to head, as far as any position in it counts
         at_limit = Signal()  # nothing behind limit_lane of head belongs to the frame
         clips = Signal()  # ... and head goes on behind it
         in_header = Signal()
@@ -129,6 +129,7 @@ class Slicer(wiring.Component):
         owed = Signal()  # ... or they are, but a fault is still to be told
         closing = Signal()  # the datagram's fragments are done, and its rows, if finished
         finished = Signal()
+        tells = Signal()  # one of these two
         swallow = Signal()  # no word is made of the frame any more
         over = until[bits]
 
@@ -149,152 +150,142 @@ class Slicer(wiring.Component):
         ends = named(in_older | (needs_head & in_head), "ends")
         done = named(ends & Mux(by_older, older_done, head.last & ~hides), "done")
 
-        # --- What this clock does.
+        # --- What this clock does. (What is owed or closes is swallowed, too. A window that does not begin with a row of its own needs the
+        # one before.)
         ufo = plan.ufo if g.ufo else C(0)
         needs_row = swallow | Mux(in_header, plan.skips, needs_head)
+        moves_head = Mux(in_header, plan.skips, Mux(full & ~ends, moves, needs_head))
         pop, finish, go, emit = Signal(), Signal(), Signal(), Signal()
-        popping, load, reload = Signal(), Signal(), Signal()
+        popping, load = Signal(), Signal()
         m.d.comb += [
-            go.eq(active & self.room & (head_valid | ~needs_row | owed | closing)),
+            go.eq(active & self.room & (head_valid | ~needs_row | tells)),
+            pop.eq(Mux(swallow, ~tells, moves_head)),
+            finish.eq(Mux(swallow, Mux(closing, finished, owed | head.last), ~in_header & done & ~ufo)),
+            emit.eq(Mux(swallow, tells | (head.last & (~drain | (head.fault != 0))), ~in_header | plan.moved)),
             popping.eq(go & pop),
             self.rows.ready.eq(~head_valid | popping),
             self.finished.eq(go & finish),
             self.plan.ready.eq(~active | (go & finish)),
             load.eq(self.plan.valid & self.plan.ready),
-            # What is needed for words alone is made ready for the next frame as soon as there are no more of this one.
-            reload.eq(~active | (go & (swallow | (~in_header & ends)))),
-        ]
-        # (What is owed or closes is swallowed, too. A window that does not begin with a row of its own needs the one before.)
-        moves_head = Mux(in_header, plan.skips, Mux(full & ~ends, moves, needs_head))
-        m.d.comb += [
-            pop.eq(Mux(swallow, ~closing & ~owed, moves_head)),
-            finish.eq(Mux(swallow, Mux(closing, finished, owed | head.last), ~in_header & done & ~ufo)),
-            emit.eq(Mux(swallow, closing | owed | (head.last & (~drain | (head.fault != 0))), ~in_header | plan.moved)),
         ]
 
         # --- The rows move on.
-        limit_comes = slicing.limit & (taken_next == slicing.limit_row)
+        limit_comes = named(slicing.limit & (taken_next == slicing.limit_row), "limit_comes")
         with m.If(self.rows.ready):
             m.d.sync += [head.eq(ahead), head_valid.eq(self.rows.valid)]
         with m.If(popping):
             m.d.sync += [
                 at.eq(at + 1),
-                taken_next.eq(taken_next + 1),
-                at_limit.eq(limit_comes),
-                older.eq(head),
+                older.lane.eq(Mux(clips, plan.limit_lane, head.lane)),
+                older.fault.eq(head.fault),
                 older_done.eq(head.last & ~hides),
                 older_hides.eq(hides),
             ]
-            with m.If(at_limit):
-                m.d.sync += older.last.eq(1)
-            with m.If(clips):
-                m.d.sync += older.lane.eq(plan.limit_lane)
 
-        # --- Where the window stands next, and where the word ends in it.
-        word_goes = go & ~swallow & ~in_header
-        then = Signal(bits + 1)
-        m.d.comb += then.eq(Mux(full, next_until, Mux(fills, tail, Cat(shift, C(1, 1)))))
-        after_shift, carry = Signal(bits), Signal()
-        after_tail = Signal(bits + 1)
-        m.d.comb += [
-            Cat(after_shift, carry).eq(next_shift + plan.step_lane),
-            after_tail.eq(plan.last_lane + after_shift + 1),
-        ]
-        with m.If(go & closing):
-            m.d.sync += closing.eq(0)
-        with m.If(go & ~swallow & in_header):
-            m.d.sync += in_header.eq(plan.skips & (taken_next != slicing.skip))
-        with m.If(word_goes):
-            m.d.sync += [
-                same.eq(0),
-                back.eq(0),
-                left.eq(Mux(fresh, slicing.span_less, left - 1)),
-                full.eq(fills),
-                fills.eq(plan.cut & Mux(fresh, slicing.triple, left == 2)),
-                until.eq(then),
-                fresh.eq(0),
-                drain.eq(ends),
-                swallow.eq(ends),
-                owed.eq(ends & Mux(by_older, older_hides, hides)),  # (a row with a fault is its frame's last)
-                closing.eq(ends & ufo),
-                finished.eq(done),
-            ]
-            with m.If(full):
-                m.d.sync += [
-                    shift.eq(next_shift),
-                    tail.eq(next_tail),
-                    next_shift.eq(after_shift),
-                    next_tail.eq(after_tail),
-                    next_until.eq(Mux(plan.single, after_tail, Cat(after_shift, C(1, 1)))),
-                    moves.eq((carry | plan.less) & ~plan.more),
-                    moves_back.eq(~carry & plan.more),
-                    same.eq(~moves),
-                    back.eq(moves_back),
-                    fresh.eq(1),
-                    segment_first.eq(0),
-                    segment_second.eq(segment_first),
-                    full.eq(plan.single),
-                    fills.eq(plan.pair),
-                ]
-
-        # The same for the lanes of the rows, compared with where the word behind this one ends before it is known which rows those are.
-        def in_word(lane, end=until):
+        # --- Where the window stands next, and where the word ends in it. The lanes of the rows are compared with that before it is known
+        # which rows will be in the window.
+        def in_word(lane, end):
             return at_most(lane, end[:bits])
-
-        head_then = named(in_word(head.lane, then), "head_then")
-        limit_then = named(in_word(plan.limit_lane, then), "limit_then")
-        clipped = at_limit & ~head.empty
-        with m.If(reload):
-            m.d.sync += [
-                head_in.eq(Mux(self.rows.ready, in_word(ahead.lane, opening.until), in_word(head.lane, opening.until))),
-                limit_in.eq(opening.limit_in),
-            ]
-        with m.Elif(word_goes):
-            m.d.sync += [
-                head_in.eq(Mux(self.rows.ready, in_word(ahead.lane, then), head_then)),
-                older_in.eq(Mux(popping, head_then | (clipped & limit_then), in_word(older.lane, then))),
-                limit_in.eq(limit_then),
-            ]
-        with m.Else():
-            with m.If(self.rows.ready):
-                m.d.sync += head_in.eq(in_word(ahead.lane))
-            with m.If(popping):
-                m.d.sync += older_in.eq(head_in | (clipped & limit_in))
 
         def passes_limit(row, lane):
             return ~row.empty & ~at_most(row.lane, lane)
 
-        with m.If(reload):
-            first_row = Mux(self.rows.ready, passes_limit(ahead, opening.limit_lane), passes_limit(head, opening.limit_lane))
-            m.d.sync += clips.eq(opening.limit_first & first_row)
-        with m.Elif(self.rows.ready):
-            m.d.sync += clips.eq(Mux(popping, limit_comes, at_limit) & passes_limit(ahead, plan.limit_lane))
-
-        last_row = Mux(popping, head.last | at_limit, older.last)
-        m.d.sync += by_older.eq(last_row | Mux(word_goes, full & moves_back, back))
+        then = Signal(bits + 1)
+        after_shift, carry, after_tail = Signal(bits), Signal(), Signal(bits + 1)
+        m.d.comb += [
+            then.eq(Mux(full, next_until, Mux(fills, tail, Cat(shift, C(1, 1))))),
+            Cat(after_shift, carry).eq(next_shift + plan.step_lane),
+            after_tail.eq(plan.last_lane + after_shift + 1),
+        ]
+        head_then = named(in_word(head.lane, then), "head_then")
+        limit_then = named(in_word(plan.limit_lane, then), "limit_then")
+        ahead_in = named(in_word(ahead.lane, until), "ahead_in")
+        clipped = at_limit & ~head.empty
+        last_row = Mux(pop, head.last | at_limit, older.last)
+        takes = named(~head_valid | (active & pop), "takes")  # if this clock does anything
+        # No more words of this frame, and what is needed for words alone is made ready for the next one.
+        leaves = named(~active | swallow | (~in_header & ends), "leaves")
+        still_owed = named(Mux(swallow, owed & closing, Mux(by_older, older_hides, hides)), "still_owed")  # (a fault stands in a last row)
+        with m.If(~active | go):
+            with m.If(pop):
+                m.d.sync += [taken_next.eq(taken_next + 1), at_limit.eq(limit_comes), older.last.eq(head.last | at_limit)]
+            with m.If(leaves):
+                first_row = Mux(takes, passes_limit(ahead, opening.limit_lane), passes_limit(head, opening.limit_lane))
+                m.d.sync += [
+                    plan.eq(opening),
+                    taken_next.eq(1),
+                    at_limit.eq(opening.limit_first),
+                    in_header.eq(opening.passes),
+                    same.eq(0),
+                    back.eq(0),
+                    full.eq(opening.single),
+                    fills.eq(opening.pair),
+                    until.eq(opening.until),
+                    shift.eq(opening.shift),
+                    next_shift.eq(opening.next_shift),
+                    next_tail.eq(opening.next_tail),
+                    next_until.eq(opening.next_until),
+                    tail.eq(opening.tail),
+                    moves.eq(opening.moves),
+                    moves_back.eq(opening.moves_back),
+                    older.last.eq(0),
+                    by_older.eq(0),
+                    head_in.eq(Mux(takes, in_word(ahead.lane, opening.until), in_word(head.lane, opening.until))),
+                    limit_in.eq(opening.limit_in),
+                    clips.eq(opening.limit_first & first_row),
+                    fresh.eq(0),
+                    swallow.eq(1),
+                    drain.eq(drain | ~swallow),
+                    owed.eq(still_owed),
+                    closing.eq(~swallow & ufo),
+                    tells.eq(still_owed | (~swallow & ufo)),
+                    finished.eq(done),
+                ]
+            with m.Elif(in_header):
+                m.d.sync += [
+                    in_header.eq(plan.skips & (taken_next[: len(slicing.skip)] != slicing.skip)),
+                    by_older.eq(last_row),
+                ]
+                with m.If(takes):
+                    m.d.sync += [head_in.eq(ahead_in), clips.eq(Mux(pop, limit_comes, at_limit) & passes_limit(ahead, plan.limit_lane))]
+                with m.If(pop):
+                    m.d.sync += older_in.eq(head_in | (clipped & limit_in))
+            with m.Else():
+                m.d.sync += [
+                    same.eq(0),
+                    back.eq(0),
+                    left.eq(Mux(fresh, slicing.span_less, left - 1)),
+                    full.eq(fills),
+                    fills.eq(plan.cut & Mux(fresh, slicing.triple, left == 2)),
+                    until.eq(then),
+                    fresh.eq(full),
+                    by_older.eq(last_row | (full & moves_back)),
+                    head_in.eq(Mux(takes, in_word(ahead.lane, then), head_then)),
+                    older_in.eq(Mux(pop, head_then | (clipped & limit_then), in_word(older.lane, then))),
+                    limit_in.eq(limit_then),
+                ]
+                with m.If(takes):
+                    m.d.sync += clips.eq(Mux(pop, limit_comes, at_limit) & passes_limit(ahead, plan.limit_lane))
+                with m.If(full):
+                    m.d.sync += [
+                        shift.eq(next_shift),
+                        tail.eq(next_tail),
+                        next_shift.eq(after_shift),
+                        next_tail.eq(after_tail),
+                        next_until.eq(Mux(plan.single, after_tail, Cat(after_shift, C(1, 1)))),
+                        moves.eq((carry | plan.less) & ~plan.more),
+                        moves_back.eq(~carry & plan.more),
+                        same.eq(~moves),
+                        back.eq(moves_back),
+                        segment_first.eq(0),
+                        segment_second.eq(segment_first),
+                        full.eq(plan.single),
+                        fills.eq(plan.pair),
+                    ]
+        with m.Elif(~head_valid):
+            m.d.sync += [head_in.eq(ahead_in), clips.eq(at_limit & passes_limit(ahead, plan.limit_lane))]
 
         # --- The next frame.
-        with m.If(reload):
-            m.d.sync += [
-                plan.eq(opening),
-                taken_next.eq(1),
-                at_limit.eq(opening.limit_first),
-                in_header.eq(opening.passes),
-                same.eq(0),
-                back.eq(0),
-                full.eq(opening.single),
-                fills.eq(opening.pair),
-                until.eq(opening.until),
-                shift.eq(opening.shift),
-                next_shift.eq(opening.next_shift),
-                next_tail.eq(opening.next_tail),
-                next_until.eq(opening.next_until),
-                tail.eq(opening.tail),
-                moves.eq(opening.moves),
-                moves_back.eq(opening.moves_back),
-                older.last.eq(0),
-                by_older.eq(0),
-            ]
         with m.If(go & finish):
             m.d.sync += active.eq(0)
         with m.If(load):
@@ -307,6 +298,7 @@ class Slicer(wiring.Component):
                 drain.eq(0),
                 owed.eq(0),
                 closing.eq(0),
+                tells.eq(0),
             ]
 
         # --- The step. If the frame ends in the word, its last byte lies that much before where the word would have ended.
