@@ -10,7 +10,7 @@ from offcut.tx.queue import Queue
 
 SHAPE = data.StructLayout({"data": 4})
 
-SIZES = [(4, 0), (8, 3), (32, 0), (32, 4), (32, 8), (32, 14), (32, 18), (64, 0)]
+SIZES = [(4, 0), (8, 3), (32, 18), (64, 0), *(pytest.param(32, margin, marks=pytest.mark.long) for margin in (0, 4, 8, 14))]
 """Depth and margin: small ones, and those of the engine."""
 
 FAULTS = [
