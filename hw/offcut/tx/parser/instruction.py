@@ -281,8 +281,25 @@ class Assembler:
             raise ValueError(f"Two places are called {name}")
         self._labels[name] = len(self._lines)
 
-    def do(self, *, need=0, take=0, copy=0, repeat=0, emit=None, tag=Field.NONE, sums="", of=Sum.H, r=None, store=None, goto=None, link=0, when=None,
-           unless=None, **act):
+    def do(
+        self,
+        *,
+        need=0,
+        take=0,
+        copy=0,
+        repeat=0,
+        emit=None,
+        tag=Field.NONE,
+        sums="",
+        of=Sum.H,
+        r=None,
+        store=None,
+        goto=None,
+        link=0,
+        when=None,
+        unless=None,
+        **act,
+    ):
         """One instruction.
 
         Parameters
@@ -298,7 +315,13 @@ class Assembler:
         act
             One of ``plan=``, ``set=``, ``clear=``, ``count=``, ``patch=`` (with ``last=``), ``drop=``, ``control=``, ``linked=``.
         """
-        line = {"need": need | repeat, "take": take | copy, "repeat": repeat, "emit": Emit.H if copy else emit or Emit.NOTHING, "tag": self._tag(tag)}
+        line = {
+            "need": need | repeat,
+            "take": take | copy,
+            "repeat": repeat,
+            "emit": Emit.H if copy else emit or Emit.NOTHING,
+            "tag": self._tag(tag),
+        }
         line |= self._sums(sums, of) | self._arithmetic(r, store) | self._act(**act)
         name = act.get("linked", goto)
         if goto or when or unless:

@@ -231,9 +231,7 @@ class HeaderProcessor(wiring.Component):
                 clears.eq(begins & run),
                 minus.eq(now.sums.tunnel_minus if name == "tunnel" else now.sums.minus),
             ]
-            m.d.sync += Cat(total, over).eq(
-                Mux(clears, 0, total) + Mux(adds, summed ^ minus.replicate(16), 0) + (over & ~clears)
-            )
+            m.d.sync += Cat(total, over).eq(Mux(clears, 0, total) + Mux(adds, summed ^ minus.replicate(16), 0) + (over & ~clears))
 
         # --- Loops.
         acts = {act: Signal(name=f"act_{act.name.lower()}") for act in Act}
@@ -412,6 +410,13 @@ class HeaderProcessor(wiring.Component):
                 m.d.comb += patch[name].eq(flags[name.upper()] if name.upper() in flags else 0)
 
         with m.If(self.begin):
-            m.d.sync += [at.eq(0), too_long.eq(0), out.eq(0), index.eq(0), self.drop.eq(Drop.NONE), *(flag.eq(0) for flag in flags.values())]
+            m.d.sync += [
+                at.eq(0),
+                too_long.eq(0),
+                out.eq(0),
+                index.eq(0),
+                self.drop.eq(Drop.NONE),
+                *(flag.eq(0) for flag in flags.values()),
+            ]
             m.d.sync += flags["CSUM"].eq(request.needs_csum)
         return m
