@@ -38,7 +38,8 @@ _MTU = 65521
 _QUEUE = 131072
 """Wire frames that may wait: more than one request can make."""
 _READ_BYTES = 1 << 20
-_SETTLE_SECONDS = 5.0
+_SETTLE_SECONDS = 60.0
+"""Within which the kernel answers even where the machine has much else to do."""
 _SHORT_OF_MEMORY_SECONDS = 0.05
 """Between two tries to hand over a frame for which the kernel finds no buffer."""
 

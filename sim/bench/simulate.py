@@ -1,6 +1,5 @@
 """Build Verilog with a simulator once, and run cocotb tests on it."""
 
-import fcntl
 import hashlib
 import importlib.util
 import json
@@ -15,6 +14,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from cocotb_tools.runner import get_runner
+
+from .lock import locked
 
 __all__ = ["SETTINGS", "SimulationFailed", "have_icarus", "run", "without_power_up"]
 
@@ -100,12 +101,11 @@ def run(module, *, verilog, top, tests=None, simulator="verilator", settings=Non
     """
     build_dir = _built(verilog, top, simulator)
     runs = BUILD / "runs" / re.sub(r"\W+", "-", name).strip("-")
-    runs.mkdir(parents=True, exist_ok=True)
     log, results = runs / "log.txt", runs / "results.xml"
-    results.unlink(missing_ok=True)
     environment = {SETTINGS: json.dumps(settings or {}), "COCOTB_ANSI_OUTPUT": "0"}
     runner = get_runner(simulator)
-    with _verilator_on_path(), _outside_pytest():
+    with locked(runs / "lock"), _verilator_on_path(), _outside_pytest():
+        results.unlink(missing_ok=True)
         try:
             runner.test(
                 test_module=module,
@@ -121,7 +121,7 @@ def run(module, *, verilog, top, tests=None, simulator="verilator", settings=Non
             )
         except (SystemExit, RuntimeError) as error:
             raise SimulationFailed(f"{simulator} stopped: {error}\n{_end_of(log)}") from None
-    return _judge(results, log, tests, settings)
+        return _judge(results, log, tests, settings)
 
 
 def _judge(results, log, tests, settings):
@@ -155,10 +155,8 @@ def _built(verilog, top, simulator):
     arguments = BUILD_ARGS[simulator]
     key = hashlib.sha256("\0".join([verilog, top, *arguments, sys.version, RUNTIME.name]).encode()).hexdigest()[:16]
     directory = BUILD / f"{top}-{simulator}-{key}"
-    directory.mkdir(parents=True, exist_ok=True)
     done = directory / "built"
-    with open(directory / "lock", "w") as lock, _verilator_on_path():
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(directory / "lock"), _verilator_on_path():
         if not done.exists():
             source, log = directory / f"{top}.v", directory / "build.log"
             source.write_text(verilog)

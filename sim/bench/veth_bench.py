@@ -3,7 +3,6 @@
 import logging
 import random
 from collections import Counter
-from dataclasses import replace
 
 import cocotb
 from cocotb.clock import Clock
@@ -39,18 +38,6 @@ QUIET_CLOCKS = 1_000
 
 HEADER_PADDING = bytes(2)
 """What a ``virtio_net_hdr`` of 12 bytes has behind its request: num_buffers."""
-
-PLAIN = {
-    "auto": False,
-    "vlan_tci": None,
-    "keep_id": False,
-    "id_mode": 0,
-    "tcp_clear": (0, 0, 0),
-    "uso_size": 0,
-    "disable": 0,
-    "user": 0,
-} | {"mtu": 0}
-"""What a virtio driver cannot say."""
 
 
 class Wire(Scoreboard):
@@ -168,7 +155,7 @@ class Side:
             kind = kinds[number % len(kinds)]
             options = {"size": "small", "mtu_max": settings()["engine"]["mtu_max"], "jumbo": 0, **options}
             (case,) = requests(f"{settings()['seed']} {self.number}", 1, kinds=(kind,), start=number, **options)
-            yield replace(case, **PLAIN, vnet_hdr=case.vnet_hdr[:10], frame_len=len(case.frame))
+            yield case.by_virtio()
 
     async def send(self, cases):
         """Send requests as fast as the ring takes them, and expect their wire frames on the other side."""

@@ -20,6 +20,8 @@ PATIENCE = 4_000
 """Clocks in which nothing moves on the bus, after which a bench gives up."""
 
 PAGE = 4096
+WIRE_CLOCK_NS = 6.4
+"""Of a wire side with a clock of its own."""
 
 
 class Target:
@@ -30,6 +32,8 @@ class Target:
         self.latency = 0
         self.broken = set()
         """Pages that answer with an error."""
+        self.lowest = memory.base
+        """Of all addresses that were asked for."""
 
     async def _wait(self):
         if self.latency and self._rng.random() < 0.1:
@@ -37,12 +41,14 @@ class Target:
 
     async def read(self, address, length):
         await self._wait()
+        self.lowest = min(self.lowest, address)
         if address // PAGE in self.broken:
             raise ValueError("a page without memory")
         return self.memory.bus_read(address, length)
 
     async def write(self, address, data):
         await self._wait()
+        self.lowest = min(self.lowest, address)
         if address // PAGE in self.broken:
             raise ValueError("a page without memory")
         self.memory.bus_write(address, data)
@@ -75,8 +81,13 @@ class VirtioBench:
         self.target.latency = latency
         self.slave = AxiSlave(AxiBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, target=self.target)
         self.out = "wire" if hasattr(dut, "wire_tdata") else "tx"
-        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, self.out), dut.clk, dut.rst)
-        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "rx"), dut.clk, dut.rst)
+        if hasattr(dut, "wire_clk"):
+            wire = dut.wire_clk, dut.wire_rst
+            cocotb.start_soon(Clock(dut.wire_clk, WIRE_CLOCK_NS, unit="ns").start())
+        else:
+            wire = dut.clk, dut.rst
+        self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, self.out), *wire)
+        self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "rx"), *wire)
         self.configure(**driver)
         self.pause(stall)
         for name, value in {"mac": 0x563412005452, "mtu": 1500, "link": 1, "window_base": 0, "window_size": 0}.items():
@@ -126,11 +137,14 @@ class VirtioBench:
 
     async def reset(self, clocks=4):
         """The whole design's reset."""
-        self.dut.rst.value = 1
+        resets = [self.dut.rst, *([self.dut.wire_rst] if hasattr(self.dut, "wire_rst") else [])]
+        for line in resets:
+            line.value = 1
         await ClockCycles(self.dut.clk, clocks)
         self.sink.clear()
         self.source.clear()
-        self.dut.rst.value = 0
+        for line in resets:
+            line.value = 0
         await ClockCycles(self.dut.clk, 2)
 
     def frames_out(self):

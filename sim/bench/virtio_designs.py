@@ -1,15 +1,17 @@
 """What the network device's benches simulate, as Verilog."""
 
-from amaranth import Array, Cat, Module, Mux, Signal
+from amaranth import Array, Cat, ClockDomain, ClockSignal, Module, Mux, ResetSignal, Signal
 from amaranth.back import verilog
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from offcut.axi import Axi4, AxiLite, AxiStream, flat_ports
+from offcut.boards.nic import WIRE
+from offcut.boards.nic import Nic as BoardNic
 from offcut.tx import OffcutTx
 from offcut.virtio import VirtioNet
 
-__all__ = ["RULES", "AxiWatch", "Nic", "Watched", "as_verilog"]
+__all__ = ["RULES", "AxiWatch", "Nic", "Watched", "WiredNic", "as_verilog"]
 
 RULES = (
     "awvalid was withdrawn, or its payload changed",
@@ -169,6 +171,37 @@ class Nic(wiring.Component):
             engine.m_axis_tready.eq(self.wire.tready),
             self.stat_length_mismatch.eq(engine.stat_drop_length_mismatch),
         ]
+        return m
+
+
+class WiredNic(wiring.Component):
+    """The device, engine and FIFOs of the boards' ``core`` design: ports as of `Nic`, with the wire's own clock, and the engine's registers."""
+
+    def __init__(self, config, *, memory_bytes):
+        self._nic = BoardNic(config, memory_bytes=memory_bytes)
+        self._memory_bytes = memory_bytes
+        inputs = {"mac": 48, "mtu": 16, "link": 1, "window_base": 64, "window_size": 64, "wire_clk": 1, "wire_rst": 1}
+        super().__init__({
+            "s_axil": In(AxiLite(12)),
+            "core_axil": In(AxiLite(12)),
+            "m_axi": Out(Axi4(32, 64)),
+            "irq": Out(1),
+            **{name: In(width) for name, width in inputs.items()},
+            "wire": Out(AxiStream(64, 1)),
+            "rx": In(AxiStream(64, 1)),
+        })
+
+    def elaborate(self, platform):
+        m = Module()
+        m.domains += ClockDomain(WIRE)
+        m.d.comb += [ClockSignal(WIRE).eq(self.wire_clk), ResetSignal(WIRE).eq(self.wire_rst)]
+        m.submodules.nic = nic = self._nic
+        wiring.connect(m, wiring.flipped(self.s_axil), nic.registers[0])
+        wiring.connect(m, wiring.flipped(self.core_axil), nic.registers[1])
+        wiring.connect(m, nic.memory, wiring.flipped(self.m_axi))
+        wiring.connect(m, nic.wire_tx, wiring.flipped(self.wire))
+        wiring.connect(m, wiring.flipped(self.rx), nic.wire_rx)
+        m.d.comb += [self.irq.eq(nic.irq), nic.link.eq(self.link)]
         return m
 
 

@@ -91,21 +91,22 @@ def gate_bench(gate, *, beside):
     """
     bench = Bench(gate)
     m, word, entry = bench.m, gate.i.payload, gate.entry
-    ufo, closing = word.plan.ufo, word.closing
+    plan, closing = gate.plan, word.closing
+    ufo = plan.ufo
     committed = gate.commit | (gate.side_commit if beside else 0)
     leaves = entry.valid & ~entry.p.void
     ends = gate.i.valid & word.frame_last
 
     # What the words before this one were.
     going_on, closed = Signal(), Signal()
-    plan = Signal(3)
-    here = Cat(ufo, word.plan.cut, word.plan.headed)
+    kinds = Signal(3)
+    here = Cat(ufo, plan.cut, plan.headed)
     with m.If(gate.i.valid):
-        m.d.sync += [going_on.eq(~word.frame_last), closed.eq(closing | (closed & word.behind)), plan.eq(here)]
+        m.d.sync += [going_on.eq(~word.frame_last), closed.eq(closing | (closed & word.behind)), kinds.eq(here)]
     bench.assume(~word.frame_last | word.last)
     bench.assume(~word.spoils | (word.drop != 0))
-    bench.assume(~going_on | (here == plan))
-    bench.assume(~ufo | (word.plan.headed & word.plan.cut))
+    bench.assume(~going_on | (here == kinds))
+    bench.assume(~ufo | (plan.headed & plan.cut))
     bench.assume(~closing | (ufo & word.last & word.frame_last & ~word.write & ~word.spoils & ~word.behind))
     bench.assume(~(ufo & word.frame_last) | closing | word.behind)
     bench.assume(~word.behind | (~going_on & word.frame_last & ~word.write & word.spoils & (~ufo | closed)))
@@ -118,10 +119,10 @@ def gate_bench(gate, *, beside):
     bench.claim(~(committed & gate.discard), "a unit is committed or discarded, never both")
     happens = gate.write | gate.side_write | committed | gate.discard | gate.push | gate.drop.valid
     bench.claim(~happens | gate.i.valid, "nothing happens between words")
-    bench.claim(leaves == bench.past(committed), "a unit has an entry if and only if it is committed")
-    bench.claim(bench.past(gate.push) == (leaves & entry.p.summed), "it has a sum if and only if its entry says so")
-    bench.claim(bench.past(gate.push & ~ufo) == bench.past(committed & ~ufo), "every unit has a sum, but for fragments")
-    bench.claim(~bench.past(gate.push & ufo) | bench.past(closing), "and that of a datagram comes when it is whole")
+    bench.claim(leaves == committed, "a unit has an entry if and only if it is committed")
+    bench.claim(gate.push == (leaves & entry.p.summed), "it has a sum if and only if its entry says so")
+    bench.claim((gate.push & ~ufo) == (committed & ~ufo), "every unit has a sum, but for fragments")
+    bench.claim(~(gate.push & ufo) | closing, "and that of a datagram comes when it is whole")
     bench.claim(~committed | word.last, "a unit is committed with its last word")
     bench.claim(~gate.i.valid | gate.discard | ((gate.write | gate.side_write) == word.write), "every word of a good unit is written")
     bench.claim(~(gate.write & gate.side_write), "and into one buffer")
@@ -131,7 +132,7 @@ def gate_bench(gate, *, beside):
         )
         bench.claim(~(gate.commit & ufo) | ~(word.segment_first | closing), "and there alone")
         bench.claim(~gate.side_commit | closing, "and committed with the closing step")
-        bench.claim(bench.past(gate.side_commit) == (leaves & entry.p.side), "and its entry says so")
+        bench.claim(gate.side_commit == (leaves & entry.p.side), "and its entry says so")
     else:
         bench.claim(~gate.side_write, "nothing is held beside")
         bench.claim(~(ufo & gate.commit) | closing, "a datagram is committed with the closing step")
@@ -143,9 +144,9 @@ def gate_bench(gate, *, beside):
         "a spoilt frame is told once, at its end",
     )
     bench.claim(~gate.drop.valid | (gate.drop.payload != 0), "a drop has a reason")
-    slot_done = gate.i.valid & word.frame_last & word.plan.headed & ~word.behind
+    slot_done = gate.i.valid & word.frame_last & plan.headed & ~word.behind
     bench.claim(
-        bench.past(slot_done) == (entry.valid & entry.p.headed & entry.p.release),
+        slot_done == (entry.valid & entry.p.headed & entry.p.release),
         "a header slot is given back with its frame's last word, good or not, and never twice",
     )
     return bench

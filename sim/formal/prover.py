@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from bench.lock import locked
+
 __all__ = ["ProofFailed", "prove"]
 
 BUILD = Path("build/formal")
@@ -71,7 +73,7 @@ def wrappers(folder):
     return folder
 
 
-def prove(bench, name, *, mode="prove", depth=2, timeout=300, build=BUILD):
+def prove(bench, name, *, mode="prove", depth=2, timeout=500, build=BUILD):
     """Prove every claim of a bench.
 
     Parameters
@@ -91,8 +93,13 @@ def prove(bench, name, *, mode="prove", depth=2, timeout=300, build=BUILD):
     ProofFailed
     """
     folder = Path(build).absolute() / name
+    with locked(folder.with_name(f"{name}.lock")):
+        _prove(bench, name, folder, mode, depth, timeout)
+
+
+def _prove(bench, name, folder, mode, depth, timeout):
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder.mkdir()
     (folder / "top.il").write_text(bench.rtlil())
     (folder / "proof.sby").write_text(SBY.format(mode=mode, depth=depth, timeout=timeout))
     path = f"{wrappers(folder / 'bin')}{os.pathsep}{os.environ['PATH']}"

@@ -19,7 +19,11 @@ def queue_invariants(bench, opened):
     stored = Signal(range(depth))
     m.d.comb += stored.eq(write - read)
     bench.invariant(inside == stored + queue.o.valid, "the pointers are apart by what has come and not left")
-    bench.invariant(opened["some"] == (stored != 0), "`some` tells whether the memory holds anything")
+    kept_back = sum(opened[f"shown_{clock}"] for clock in range(queue._hold)) if queue._hold else 0
+    if queue._hold:
+        bench.invariant(((write - opened["shown_to"])[: len(write)]) == kept_back, "what came in the last clocks is kept back")
+        bench.invariant(kept_back <= stored, "and nothing that has left")
+    bench.invariant(opened["some"] == (stored != kept_back), "`some` tells whether the memory holds anything that may be shown")
     bench.invariant(opened["following"] == (read + 1)[: len(read)], "`following` is the next read address")
     bench.invariant(opened["level"] == bench.past(stored), "`level` is what the memory held a clock ago")
     return inside, stored
@@ -43,7 +47,9 @@ def queue_bench(queue, *, promised=None, invariants=True):
 
     bench.stream_rules(queue.o, "o")
     bench.claim(~queue.o.valid | (inside != 0), "nothing leaves that has not come")
-    bench.claim((bench.past(inside) == bench.past(left)) | queue.o.valid, "what was there two clocks ago shows")
+    waited = 1 + queue._hold
+    gone = sum(bench.past(left, clock) for clock in range(1, waited + 1))
+    bench.claim((bench.past(inside, waited) <= gone) | queue.o.valid, "what was there two clocks ago shows")
 
     # One payload, any: it is followed until it leaves, and then another one may be.
     pick = bench.free(1, "pick")

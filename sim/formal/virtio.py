@@ -7,6 +7,7 @@ from .bench import Bench
 __all__ = ["bursts_bench", "read_bench", "walker_bench", "write_bench"]
 
 BLOCK_BEATS = 16
+BLOCK_BITS = 7
 LANES = 8
 PAGE_BITS = 12
 MOST_WRITES = 16
@@ -42,12 +43,15 @@ def bursts_bench(bursts, *, invariants=True):
     bench.claim(~o.valid | Mux(o.p.last, remaining == count, remaining > count), "the last burst, and no other, ends its piece")
     bench.claim(~(i.ready & o.valid), "a piece is taken when the one before is done")
 
-    left, addr = bench.dut["left"], bench.dut["addr"]
-    measures = ~i.ready & ~o.valid
-    bench.invariant(~measures | bench.past(o.valid | i.ready), "a burst is measured in one clock")
-    bench.invariant(~measures | ((left == remaining) & (addr == at) & (left != 0)), "what is left is what was not told")
+    length, end, addr, known = (bench.dut[name] for name in ("length", "end", "addr", "known"))
+    offset = addr[:BLOCK_BITS]
+    bench.invariant(i.ready | known | ((length == remaining) & (addr == at) & (length != 0)), "a piece is what was taken")
+    bench.invariant(~o.valid | known, "its end is known before its first burst")
+    measures = ~i.ready & known & ~o.valid
+    bench.invariant(~measures | ((end == offset + remaining - 1) & (addr == at) & (remaining != 0)), "what is left is what was not told")
     more = o.valid & ~o.p.last
-    bench.invariant(~more | ((left == (remaining - count)[: len(left)]) & (addr == (at + count)[: len(addr)])), "the rest is known ahead")
+    rest = (remaining - count)[: len(remaining)]
+    bench.invariant(~more | ((end == rest - 1) & (addr == (at + count)[: len(addr)]) & (offset == 0)), "the rest is known ahead")
     return bench
 
 
@@ -77,18 +81,20 @@ def address_rules(bench, component, channel):
     request_beats = component.data.payload.shape()["beats"]
     request_beats = request[request_beats.offset : request_beats.offset + request_beats.width]
     idle = bench.dut["idle"]
-    looked_at = ~idle & bench.past(~idle)
+    judged = ~idle & bench.past(~idle)
+    offset, wraps, pages, all_allowed = (bench.dut[name] for name in ("offset", "wraps", "pages", "all_allowed"))
     bench.invariant(idle | in_block(request_addr, request_beats), "a request stays in its block")
     bench.invariant(
-        ~looked_at
+        idle
         | (
-            (bench.dut["offset"] == (request_addr[PAGE_BITS:-1] - base[PAGE_BITS:])[: 64 - PAGE_BITS])
-            & (bench.dut["wraps"] == request_addr[-1])
-            & (bench.dut["pages"] == size[PAGE_BITS:])
-            & (bench.dut["all_allowed"] == (size == 0))
+            (offset == (request_addr[PAGE_BITS:-1] - base[PAGE_BITS:])[: 64 - PAGE_BITS])
+            & (wraps == request_addr[-1])
+            & (pages == size[PAGE_BITS:])
+            & (all_allowed == (size == 0))
         ),
         "the window is compared with the request",
     )
+    bench.invariant(~judged | (bench.dut["inside"] == (~wraps & (all_allowed | (offset < pages)))), "the comparison is the request's")
 
 
 def assume_requests(bench, component):
@@ -165,12 +171,22 @@ def walker_bench(walker, *, invariants=True):
     asked, owed = walker.read.valid & walker.read.ready, Signal(6)
     m.d.sync += owed.eq(owed + Mux(asked, walker.read.p.beats, 0) - walker.word.valid)
     bench.assume(~walker.word.valid | (owed != 0))
-    bench.invariant(bench.dut["words_left"] == owed + Mux(walker.read.valid, walker.read.p.beats, 0), "what is left is what memory owes")
+    reads, writes = bench.dut["reads"], bench.dut["writes"]  # will be shown in the next clock
+    waits = walker.read.valid | reads
+    bench.invariant(bench.dut["words_left"] == owed + Mux(waits, walker.read.p.beats, 0), "what is left is what memory owes")
+    bench.invariant(~(walker.read.valid & reads) & ~(walker.write.valid & writes), "one at a time is shown")
+    located = bench.dut["located"]
+    bench.invariant(~located | ~(walker.read.valid | walker.write.valid), "an address changes before it is shown")
+    bench.invariant(~located | ~(bench.dut["asks_words"] | bench.dut["awaits_words"]), "and before a descriptor's words are counted")
+    addr, beats = walker.read.p.addr, walker.read.p.beats
+    bench.invariant(~reads | Mux(located, beats == 1, in_block(addr, beats)), "what will be shown is one word, or stays in its block")
+    asked = (Mux(bench.dut["in_table"], bench.dut["table_len"] - bench.dut["index"], 1)[:16] << 1) - bench.dut["half"]
+    bench.invariant(~bench.dut["asks_words"] | (bench.dut["rest"] == asked[:17]), "the words of a table are counted")
     alone = bench.dut["awaits_word"] | bench.dut["awaits_words"] | walker.malformed
     bench.invariant((bench.dut["words_left"] == 0) | alone, "nothing else is begun meanwhile")
     bench.invariant(~bench.dut["awaits_word"] | (bench.dut["words_left"] == 1), "where one word is awaited, one comes")
-    bench.invariant(~walker.read.valid | (owed == 0), "nor another read")
-    bench.invariant(~walker.write.valid | bench.dut["awaits_write"], "nor while a write waits")
+    bench.invariant(~waits | (owed == 0), "nor another read")
+    bench.invariant(~(walker.write.valid | writes) | bench.dut["awaits_write"], "nor while a write waits")
     bench.claim(~walker.read.valid | in_block(walker.read.p.addr, walker.read.p.beats), "a read stays in its block")
 
     queue, taken, table = bench.dut["queue"], bench.dut["taken"], bench.dut["table"]
@@ -185,6 +201,14 @@ def walker_bench(walker, *, invariants=True):
     bench.claim(~bench.dut["awaited"] | (behind <= MOST_WRITES), "the answer that is awaited has not passed by")
 
     limit = Mux(bench.dut["in_table"], bench.dut["table_len"], size)
+    judge, judged, half = (bench.dut[name] for name in ("judge", "judged", "half"))
+    walks = bench.dut["awaits_words"]
+    flags, length, following = (bench.dut[name] for name in ("flags", "length", "following"))
+    has_next, is_indirect = flags[0], flags[2]
+    good = (~has_next | (following < limit)) & Mux(is_indirect, ~bench.dut["in_table"] & length[4:20].any(), taken != size)
+    bench.invariant(~judge | ~half & ~judged, "a descriptor has two words, so there is a clock between two of them")
+    bench.invariant(~bench.dut["in_chain"] | walks | ~(judge | judged), "none is left when words are asked for")
+    bench.invariant(~(walks & judged) | bench.dut["bad"] | good, "what is used has been judged")
     bench.invariant(~bench.dut["in_chain"] | bench.dut["ended"] | (bench.dut["index"] < limit), "the next descriptor exists")
     bench.invariant(~bench.dut["in_chain"] | bench.dut["awaits_words"] | ~bench.dut["ended"], "a chain that has ended asks for no more")
     seen, tables = Signal(len(taken) + 1), Signal(2)

@@ -38,7 +38,7 @@ SLOT_BYTES = 0x1_8000
 """For one chain: the longest frame, in pieces with gaps, behind its indirect table."""
 RING_BYTES = 0x4000
 PIECES_MOST = 5
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 120.0
 
 
 class _Ring:

@@ -30,6 +30,7 @@
 #include <vector>
 
 #include "Vdut.h"
+#include "clock.h"
 #include "ports.h"
 #include "verilated.h"
 
@@ -89,6 +90,7 @@ public:
         context_.randReset(2);  // every register that has no reset starts with noise
         context_.randSeed(int(settings.seed & 0x3FFFFFFF) | 1);
         top_ = std::make_unique<Vdut>(&context_, "offcut");
+        clock_ = std::make_unique<Clock>(*top_);
         power_up();
         sigset_t all, before;  // signals are for the thread that started this
         sigfillset(&all);
@@ -286,7 +288,6 @@ private:
     // ---- one clock
 
     void power_up() {
-        top_->clk = 0;
         top_->rst = 1;
         top_->s_axil_awvalid = top_->s_axil_wvalid = top_->s_axil_arvalid = top_->m_axi_rvalid = top_->m_axi_bvalid = top_->rx_tvalid = 0;
         top_->s_axil_bready = top_->s_axil_rready = top_->m_axi_arready = top_->m_axi_awready = top_->m_axi_wready = top_->m_axis_tready = 1;
@@ -296,7 +297,6 @@ private:
         top_->mtu = uint16_t(settings_.mtu);
         top_->link = 1;
         top_->window_base = top_->window_size = 0;
-        top_->eval();
         tick();
         tick();
         top_->rst = 0;
@@ -304,14 +304,12 @@ private:
     }
 
     void tick() {
-        top_->clk = 1;
-        top_->eval();
+        clock_->rise();
         ++counters_.clocks;
         const bool moved = moves();
         quiet_ = moved ? 0 : quiet_ + 1;
         // The inputs of the next cycle may change only behind this edge.
-        top_->clk = 0;
-        top_->eval();
+        clock_->fall();
     }
 
     // What the cycle behind the edge does, channel by channel. An input still has the value that counts in this cycle until it is changed here.
@@ -511,6 +509,7 @@ private:
 
     VerilatedContext context_;
     std::unique_ptr<Vdut> top_;
+    std::unique_ptr<Clock> clock_;
     std::deque<Burst> reads_, writes_;
     std::deque<Word> words_;
     std::deque<int> written_;

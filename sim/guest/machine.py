@@ -18,6 +18,7 @@ __all__ = ["Console", "Network", "command", "known_features"]
 
 QEMU = "qemu-system-x86_64"
 MEMORY = "256M"
+PATIENCE_SECONDS = 180.0
 MARK = b"\x1e"
 """Begins the line behind a command's output, which tells its status."""
 
@@ -128,11 +129,11 @@ class Console:
         self._in, self._out = process.stdin, process.stdout
         self._seen = b""
 
-    def wait_until_ready(self, seconds: float = 60.0) -> None:
+    def wait_until_ready(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Until the guest has booted."""
         self._answer(seconds)
 
-    def run(self, line: str, seconds: float = 60.0) -> str:
+    def run(self, line: str, seconds: float = PATIENCE_SECONDS) -> str:
         """What a shell command printed in the guest. It must succeed."""
         self._in.write(line.encode() + b"\n")
         self._in.flush()

@@ -1,9 +1,10 @@
 """What stands behind the protocol: a network device with two rings, and what it must be told."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from guest.memory import Memory
+from offcut.live.counters import Passed
 
 __all__ = ["RECEIVE", "TRANSMIT", "Counters", "Queue", "RingDevice"]
 
@@ -37,43 +38,23 @@ class Queue:
 
 
 @dataclass
-class Counters:
-    """The sums since the start.
+class Counters(Passed):
+    """What a network device counts besides.
 
     Attributes
     ----------
-    frames_in, super_frames_in, bytes_in : int
-        Frames that the guest handed to the device, those of them with a request to cut, and their bytes without the request.
-    frames_out, bytes_out, longest_out : int
-        Wire frames that left the engine; the bytes of the longest.
-    back_frames, back_bytes : int
-        Frames into the guest.
+    longest_out : int
+        Bytes of the longest wire frame.
     interrupts, kicks : int
         Notifications, from and to the device.
-    clocks : int
-        Clocks that the gateware ran; 0 for a device without a clock.
     refused : int
         Words that the device wanted outside the guest's memory.
-    unwritten : int
-        Frames that the wire did not take.
-    dropped : dict of str to int
-        Frames that the engine dropped, by reason; only reasons that occurred.
     """
 
-    frames_in: int = 0
-    super_frames_in: int = 0
-    bytes_in: int = 0
-    frames_out: int = 0
-    bytes_out: int = 0
     longest_out: int = 0
-    back_frames: int = 0
-    back_bytes: int = 0
     interrupts: int = 0
     kicks: int = 0
-    clocks: int = 0
     refused: int = 0
-    unwritten: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
 
 
 class RingDevice(Protocol):

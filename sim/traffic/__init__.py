@@ -95,6 +95,10 @@ class Case:
         """The name in :data:`KINDS` or :data:`LONG_KINDS` that the case was drawn from."""
         return self.note.partition(":")[0]
 
+    def by_virtio(self) -> "Case":
+        """The same frame as a driver of virtio can ask for it: ten bytes of request, the true length, and nothing beside."""
+        return Case(self.frame, self.vnet_hdr[:10], len(self.frame), auto=False, mtu=0, note=self.note)
+
     @property
     def disabled(self) -> frozenset[str]:
         """The features that ``disable`` switches off, by name."""

@@ -42,18 +42,21 @@ class NetDriver:
         Names in :data:`FEATURE_BITS`; those that are not offered are left out.
     size : int
         Descriptors in each queue.
+    sizes : (int, int), optional
+        Those of either queue, in its place.
     buffer_bytes : int
         Of each receive buffer.
     pieces : int
         Most pieces that a chain is cut into.
     """
 
-    def __init__(self, read, write, memory, *, seed=1, accept=tuple(FEATURE_BITS), size=64, buffer_bytes=1536, pieces=4):
+    def __init__(self, read, write, memory, *, seed=1, accept=tuple(FEATURE_BITS), size=64, sizes=None, buffer_bytes=1536, pieces=4):
         self._read, self._write = read, write
         self.memory = memory
         self.rng = random.Random(seed)
         self.accept = set(accept)
-        self.size, self.buffer_bytes, self.pieces = size, buffer_bytes, pieces
+        self.sizes = sizes or (size, size)
+        self.buffer_bytes, self.pieces = buffer_bytes, pieces
         self.received = []
         self.sent_back = 0
         self.features = 0
@@ -141,7 +144,7 @@ class NetDriver:
         """Make both rings, placed anew each time. ``elsewhere`` names a part of one that the device finds where no memory is."""
         self.memory.forget()
         places = (0, 4, 8, 32, 60)
-        self.rx, self.tx = (Ring(self.memory, self.size, event_idx=self.has("event_idx"), spread=self.rng.choice(places)) for _ in range(2))
+        self.rx, self.tx = (Ring(self.memory, size, event_idx=self.has("event_idx"), spread=self.rng.choice(places)) for size in self.sizes)
         for number, ring in ((RECEIVE, self.rx), (TRANSMIT, self.tx)):
             await self.set_up(number, ring, elsewhere[1] if elsewhere[0] == number else "")
         self.received, self.sent_back = [], 0
@@ -229,7 +232,7 @@ class NetDriver:
     async def fill(self):
         """Offer receive buffers while there is room."""
         added = False
-        while self.rx.in_use < self.size:
+        while self.rx.in_use < self.rx.size:
             lengths = self._cut(self.buffer_bytes)
             if not self.rx.room(len(lengths)):
                 break

@@ -2,7 +2,34 @@
 
 from collections import deque
 
-__all__ = ["LiteRegisters", "Memory", "Pauses", "listen", "plain_fields", "speak"]
+from amaranth.hdl import ResetInserter, Signal
+from amaranth.sim import Simulator
+
+__all__ = ["LiteRegisters", "Memory", "Pauses", "Surrounded", "listen", "plain_fields", "speak"]
+
+
+class Surrounded:
+    """A design ``dut`` with a ``reset``, and the background ``benches`` that its agents add."""
+
+    def __init__(self, dut):
+        self.dut, self.reset, self.benches = dut, Signal(), []
+
+    def run(self, bench):
+        """Simulate until ``bench`` ends."""
+        sim = Simulator(ResetInserter(self.reset)(self.dut))
+        sim.add_clock(1e-8)
+        for background in self.benches:
+            sim.add_testbench(background, background=True)
+        sim.add_testbench(bench)
+        sim.run()
+
+    async def until(self, ctx, condition, clocks=40_000):
+        """Wait for a condition; gives the clocks that it took."""
+        for clock in range(clocks):
+            if condition():
+                return clock
+            await ctx.tick()
+        raise AssertionError(f"{type(self.dut).__name__} hangs")
 
 
 class Pauses:

@@ -4,9 +4,7 @@ import gc
 from collections import deque
 
 import pytest
-from amaranth.hdl import ResetInserter, Signal
-from amaranth.sim import Simulator
-from axi_agents import LiteRegisters, Pauses, listen, speak
+from axi_agents import LiteRegisters, Pauses, Surrounded, listen, speak
 
 from offcut.boards.axi3_to_lite import Axi3ToLite
 
@@ -34,17 +32,16 @@ def addresses(address, beats, size, burst):
             yield address // span * span + (aligned + beat * step) % span
 
 
-class Processor:
+class Processor(Surrounded):
     """The bridge between a manager and two register files."""
 
     def __init__(self, dice, share, failing=()):
-        self.dut = Axi3ToLite(base=BASE, windows=2)
-        self.reset = Signal()
+        super().__init__(Axi3ToLite(base=BASE, windows=2))
         pauses = Pauses(dice, share)
         self.reads, self.writes, self.beats = deque(), deque(), deque()
         self.answers, self.confirmations = [], []
         self.files = [LiteRegisters(window, pauses, failing) for window in self.dut.o]
-        self.benches = [
+        self.benches += [
             speak(self.dut.i, f"ar {ADDRESS}", self.reads, pauses),
             speak(self.dut.i, f"aw {ADDRESS}", self.writes, pauses),
             speak(self.dut.i, "w data strb last id", self.beats, pauses),
@@ -52,21 +49,6 @@ class Processor:
             listen(self.dut.i, "b resp id", self.confirmations.append, pauses),
             *(bench for file in self.files for bench in file.benches),
         ]
-
-    def run(self, bench):
-        sim = Simulator(ResetInserter(self.reset)(self.dut))
-        sim.add_clock(1e-8)
-        for background in self.benches:
-            sim.add_testbench(background, background=True)
-        sim.add_testbench(bench)
-        sim.run()
-
-    async def until(self, ctx, condition, clocks=20_000):
-        for _ in range(clocks):
-            if condition():
-                return
-            await ctx.tick()
-        raise AssertionError("the bridge hangs")
 
     def read(self, *what, **how):
         self.reads.append(request(*what, **how))
@@ -179,7 +161,8 @@ def test_a_register_that_refuses_is_heard_in_its_beat_and_at_the_end_of_a_write(
 @pytest.mark.parametrize("writing", [False, True])
 @pytest.mark.parametrize("clocks", range(12))
 def test_after_a_reset_in_the_middle_it_serves_what_comes(dice, clocks, writing):
-    dut, reset = Axi3ToLite(base=BASE, windows=2), Signal()
+    p = Surrounded(Axi3ToLite(base=BASE, windows=2))
+    dut = p.dut
 
     async def bench(ctx):
         """By hand: agents would remember what the reset has ended."""
@@ -209,18 +192,15 @@ def test_after_a_reset_in_the_middle_it_serves_what_comes(dice, clocks, writing)
             return None
 
         await transaction(clocks)
-        ctx.set(reset, 1)
+        ctx.set(p.reset, 1)
         ctx.set(getattr(dut.i, prefix + "valid"), 0)
         ctx.set(dut.i.wvalid, 0)
         await ctx.tick()
-        ctx.set(reset, 0)
+        ctx.set(p.reset, 0)
         _, word = await transaction(20)
         assert word == (0x1234 if writing else 0x5678)
 
-    sim = Simulator(ResetInserter(reset)(dut))
-    sim.add_clock(1e-8)
-    sim.add_testbench(bench)
-    sim.run()
+    p.run(bench)
 
 
 @pytest.mark.parametrize(

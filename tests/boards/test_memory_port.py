@@ -4,9 +4,7 @@ import gc
 from collections import deque
 
 import pytest
-from amaranth.hdl import ResetInserter, Signal
-from amaranth.sim import Simulator
-from axi_agents import Memory, Pauses, listen, speak
+from axi_agents import Memory, Pauses, Surrounded, listen, speak
 
 from offcut.boards.memory_port import MemoryPort
 
@@ -17,15 +15,16 @@ REGION = 1 << 16
 """Bytes of memory that each manager has for itself."""
 
 
-class Managers:
+class Managers(Surrounded):
     """A port with a memory behind it, and queues for what its managers ask."""
 
     def __init__(self, dice, share, **settings):
-        self.dut, self.reset, self.dice = MemoryPort(**settings), Signal(), dice
+        super().__init__(MemoryPort(**settings))
+        self.dice = dice
         pauses = Pauses(dice, share)
         self.memory = Memory(self.dut.o, pauses, dice)
         self.reads, self.writes, self.beats, self.answers, self.confirmations = ([] for _ in range(5))
-        self.benches = list(self.memory.benches)
+        self.benches += self.memory.benches
         for port in self.dut.i:
             for queues in (self.reads, self.writes, self.beats):
                 queues.append(deque())
@@ -38,21 +37,6 @@ class Managers:
                 listen(port, "r data resp last id", self.answers[-1].append, pauses),
                 listen(port, "b resp id", self.confirmations[-1].append, pauses),
             ]
-
-    def run(self, bench):
-        sim = Simulator(ResetInserter(self.reset)(self.dut))
-        sim.add_clock(1e-8)
-        for background in self.benches:
-            sim.add_testbench(background, background=True)
-        sim.add_testbench(bench)
-        sim.run()
-
-    async def until(self, ctx, condition, clocks=40_000):
-        for clock in range(clocks):
-            if condition():
-                return clock
-            await ctx.tick()
-        raise AssertionError("the port hangs")
 
     def burst(self, manager, beats=None):
         """A burst within its manager's own memory that does not cross 4 KiB."""
@@ -130,8 +114,8 @@ def test_managers_are_served_in_turn(dice):
 
 @pytest.mark.parametrize("clocks", range(1, 40, 3))
 def test_after_a_reset_in_the_middle_nothing_of_before_remains(dice, clocks):
-    dut, reset = MemoryPort(managers=2), Signal()
-    seen = []
+    p = Surrounded(MemoryPort(managers=2))
+    dut, seen = p.dut, []
 
     async def bench(ctx):
         first, second = dut.i
@@ -142,12 +126,12 @@ def test_after_a_reset_in_the_middle_nothing_of_before_remains(dice, clocks):
             ctx.set(manager.awlen, 15)
         for _ in range(clocks):
             await ctx.tick()
-        ctx.set(reset, 1)
+        ctx.set(p.reset, 1)
         for manager in (first, second):
             for signal in (manager.awvalid, manager.arvalid, manager.wvalid):
                 ctx.set(signal, 0)
         await ctx.tick()
-        ctx.set(reset, 0)
+        ctx.set(p.reset, 0)
         for _ in range(10):
             _, _, *valids = await ctx.tick().sample(dut.o.arvalid, dut.o.awvalid, dut.o.wvalid)
             assert not any(valids)
@@ -172,10 +156,7 @@ def test_after_a_reset_in_the_middle_nothing_of_before_remains(dice, clocks):
                 ctx.set(second.wvalid, 0)
             seen.extend([("aw", address)] * aw + [("w", word, wid)] * w)
 
-    sim = Simulator(ResetInserter(reset)(dut))
-    sim.add_clock(1e-8)
-    sim.add_testbench(bench)
-    sim.run()
+    p.run(bench)
     assert seen == [("aw", 64), ("w", 77, 2)]
 
 

@@ -83,11 +83,11 @@ def test_a_terminal_is_spared_a_capture(capture):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
-def test_a_signal_leaves_the_old_output_and_no_other_file(tmp_path, capture, number):
+def test_a_signal_leaves_the_old_output_and_no_other_file(popen, tmp_path, capture, number):
     """The capture comes through a pipe that never ends, so the command is in mid-run when the signal comes."""
     output = tmp_path / "out.pcap"
     output.write_text("old")
-    running = subprocess.Popen([*OFFCUT, "segment", "-", "-o", str(output)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=False)
+    running = popen([*OFFCUT, "segment", "-", "-o", str(output)], stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=False)
     running.stdin.write(capture("bulk").read_bytes())
     running.stdin.flush()
     deadline = time.monotonic() + 60

@@ -9,7 +9,7 @@ from offcut import verilog
 from offcut.axi import AxiLite
 from offcut.config import FEATURES, Config
 from offcut.core.registers import ADDR_WIDTH
-from offcut.rtl.build import lint
+from offcut.rtl.build import engine_verilog, lint
 
 TESTS = (
     "a_driver_finds_out_what_the_core_is",
@@ -21,7 +21,8 @@ TESTS = (
 )
 
 LINTED = [
-    *(Config(width=width) for width in (32, 64, 512)),
+    Config(),
+    *(pytest.param(Config(width=width), marks=pytest.mark.long) for width in (32, 512)),
     Config(features=FEATURES, ufo_order="first", user_width=64, mtu_max=1522),
 ]
 
@@ -38,7 +39,7 @@ def test_verilator_finds_nothing_to_say(config):
 
 @pytest.mark.parametrize("config", LINTED, ids=verilog.switches)
 def test_the_ports_are_the_engines_streams_and_axi4_lite(config):
-    engine = verilog.ports(verilog.generate(config))
+    engine = verilog.ports(engine_verilog(config))
     streams = {name: port for name, port in engine.items() if not name.startswith(("cfg_", "stat_"))}
     found = verilog.ports(core(config), verilog.CORE)
     bus = {name: found.pop(name) for name in list(found) if name.startswith("s_axil_")}

@@ -10,6 +10,7 @@ from offcut import __version__, verilog
 from offcut.config import DEFAULT_FEATURES, FEATURES, WIDTHS, Config
 from offcut.core import documents
 from offcut.core.registers import ADDR_WIDTH, COUNTERS, MAGIC, REGISTERS, SETTINGS, WORD_BYTES, built
+from offcut.rtl.build import engine_verilog
 from offcut.tx.layouts import Drop
 from offcut_model import REASONS
 
@@ -39,7 +40,7 @@ def test_every_feature_has_the_bit_of_cfg_disable():
 
 
 def test_settings_and_counters_are_those_of_the_engine():
-    ports = verilog.ports(verilog.generate(Config(features=())))
+    ports = verilog.ports(engine_verilog(Config(features=())))
     widths = {name: port.width for name, port in ports.items() if name.startswith("cfg_")}
     assert {register.name for register in SETTINGS} == widths.keys()
     # (cfg_disable has a bit more than there are features, which nothing reads.)

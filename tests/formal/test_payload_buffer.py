@@ -14,6 +14,7 @@ from offcut.tx.payload_buffer import ON_THEIR_WAY, PayloadBuffer
 
 SMALL, BANKS = SimpleNamespace(width=1), [16, 8]
 """Two banks of unlike size, as the engine has, and no more rows than it takes to fill, discard and wrap. What a word holds is all one."""
+FEWER_ROWS = [16, 2]
 
 BUFFER_FAULTS = [
     ("m.d.sync += [into.eq(begin), unit.eq(0)]", "m.d.sync += unit.eq(0)", "words come out in order"),
@@ -35,8 +36,9 @@ GATE_FAULTS = [
 ]
 
 
-def test_the_payload_buffer_gives_every_committed_word_once_in_order_and_nothing_of_a_discarded_unit(prove):
-    prove(payload_buffer_bench(PayloadBuffer(SMALL, BANKS), late=ON_THEIR_WAY), depth=2)
+@pytest.mark.parametrize("banks", [FEWER_ROWS, pytest.param(BANKS, marks=pytest.mark.long)])
+def test_the_payload_buffer_gives_every_committed_word_once_in_order_and_nothing_of_a_discarded_unit(prove, banks):
+    prove(payload_buffer_bench(PayloadBuffer(SMALL, banks), late=ON_THEIR_WAY), depth=2)
 
 
 @pytest.mark.parametrize(("text", "becomes", "promise"), BUFFER_FAULTS)

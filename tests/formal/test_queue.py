@@ -10,7 +10,7 @@ from offcut.tx.queue import Queue
 
 SHAPE = data.StructLayout({"data": 4})
 
-SIZES = [(4, 0), (8, 3), (32, 0), (32, 4), (32, 8), (32, 14), (32, 18), (64, 0)]
+SIZES = [(4, 0), (8, 3), (32, 18), (64, 0), *(pytest.param(32, margin, marks=pytest.mark.long) for margin in (0, 4, 8, 14))]
 """Depth and margin: small ones, and those of the engine."""
 
 FAULTS = [
@@ -36,6 +36,11 @@ FAULTS = [
 @pytest.mark.parametrize(("depth", "margin"), SIZES)
 def test_a_queue_keeps_order_and_loses_nothing_and_has_room_for_what_it_promised(prove, depth, margin):
     prove(queue_bench(Queue(SHAPE, depth=depth, margin=margin), promised=margin), depth=4)
+
+
+@pytest.mark.parametrize("hold", [1, 7])
+def test_a_queue_that_keeps_payloads_back_does_all_that_and_shows_them_so_many_clocks_later(prove, hold):
+    prove(queue_bench(Queue(SHAPE, depth=32, margin=16, hold=hold)), depth=4 + hold)
 
 
 @pytest.mark.parametrize(("text", "becomes", "depth", "promise"), FAULTS)

@@ -25,16 +25,17 @@ PROOFS = {
 
 FAULTS = [
     # (block, what is replaced, by what, clocks, the promise that breaks)
-    ("bursts", "across.eq(end > BLOCK_BYTES)", "across.eq(end > BLOCK_BYTES + 8)", 6, "a burst"),
-    ("bursts", "left.eq(beyond)", "left.eq(beyond - 1)", 8, "last burst"),
-    ("writes", "self.wlast.eq(left == 1)", "self.wlast.eq(left == 2)", 8, "wlast"),
+    ("bursts", "end.eq(length + offset - 1)", "end.eq(length + offset)", 6, "burst"),
+    ("bursts", "Mux(across, BLOCK_BEATS, ", "Mux(across, BLOCK_BEATS + 1, ", 6, "a burst stays"),
+    ("bursts", "blocks.eq(blocks - 1)", "blocks.eq(blocks - 2)", 8, "last burst"),
+    ("writes", "self.final.eq(left == 1)", "self.final.eq(left == 2)", 8, "wlast"),
     ("writes", "(left == 0) & w_free)", "(left == 0))", 8, "w does not change"),
     ("writes", "with m.If(self.awready):\n            m.d.sync += self.awvalid.eq(0)", "m.d.sync += self.awvalid.eq(0)", 8, "awvalid"),
     ("reads", "(offset < pages)", "(offset <= pages)", 8, "outside of the window"),
     ("reads", "(~self.arvalid | self.arready) & reads.i.ready", "reads.i.ready", 8, "ar does not change"),
     ("walker", "with m.Elif(mark == self.done):", "with m.Elif(stored & (mark == self.done)):", 0, "passed by"),
     ("walker", "(taken == size)", "(taken == 1 << g.head_bits)", 0, "as many descriptors"),
-    ("walker", "is_indirect & (in_table | ~self.indirect", "is_indirect & (~self.indirect", 0, "one table"),
+    ("walker", "is_indirect & (in_table | ~self.indirect", "is_indirect & (~self.indirect", 0, "has been judged"),
 ]
 
 

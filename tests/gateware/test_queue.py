@@ -47,6 +47,29 @@ def test_one_payload_passes_in_every_clock():
     assert taken_at[-1] - taken_at[0] == sent - 1
 
 
+@pytest.mark.parametrize("hold", [0, 1, 4])
+def test_a_payload_shows_after_the_latency_and_as_many_clocks_more_as_it_is_held(hold):
+    """However many come behind it, and in a queue that empties in between."""
+    dut = Queue(NUMBER, depth=16, hold=hold)
+    came, shown = [], []
+
+    async def bench(ctx):
+        ctx.set(dut.o.ready, 1)
+        await ctx.tick().until(dut.i.ready)
+        for clock in range(60):
+            comes = clock % 20 < 5
+            ctx.set(dut.i.valid, comes)
+            ctx.set(dut.i.p.number, clock)
+            came.extend([clock] if comes else [])
+            if ctx.get(dut.o.valid):
+                assert ctx.get(dut.o.p.number) == came[len(shown)]
+                shown.append(clock)
+            await ctx.tick()
+
+    simulate(dut, bench)
+    assert shown == [clock + Queue.LATENCY + hold for clock in came]
+
+
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_a_full_queue_refuses_and_loses_nothing(depth):
     dut = Queue(NUMBER, depth=depth)

@@ -1,11 +1,14 @@
 """The slicer: which bytes of the rows make each word, against the same cut made on the frame's bytes."""
 
 import pytest
+from amaranth import Module
 from amaranth.hdl import Signal
+from amaranth.lib import wiring
 from frames import plan_numbers
-from support import geometry, pulse, row_end, sender, simulate
+from support import geometry, pulse, row_end, simulate
 
 from offcut.tx.layouts import Drop
+from offcut.tx.plans import PlanStore
 from offcut.tx.slicer import Slicer
 
 HEADERS = range(34, 214, 2)  # bytes as the header comes
@@ -14,10 +17,10 @@ TAG_AT, TAGGED = 12, 16  # the header of a frame that is not cut and gets a tag,
 
 
 NAMES = (
-    *("at", "same", "shift", "low", "high", "write", "row", "first", "last", "segment_first", "segment_second"),
+    *("number", "at", "same", "shift", "low", "high", "write", "row", "first", "last", "segment_first", "segment_second"),
     *("payload_last", "frame_last", "behind", "closing", "fault"),
 )
-"""Of a step: all but the plan."""
+"""Of a step."""
 
 
 def whole_plan(size):
@@ -66,9 +69,25 @@ class Frame:
         return [(at, min(end, at + size)) for at in range(begin, end, size)] or [(begin, begin)]
 
 
+def with_plans(g):
+    """A slicer with its plans."""
+    m = Module()
+    m.submodules.plans = plans = PlanStore(g, margin=1)
+    m.submodules.dut = dut = Slicer(g)
+    wiring.connect(m, plans.opening, dut.plan)
+    m.d.comb += [
+        dut.slicing.eq(plans.slicing),
+        dut.number.eq(plans.number),
+        plans.ranging_at.eq(dut.ranging_at),
+        dut.ranging.eq(plans.ranging),
+        plans.done.eq(dut.finished),
+    ]
+    return m, plans, dut
+
+
 def run(g, frames, dice=None, *, pauses=0.0, stalls=0.0):
     """The steps for these frames, each with ``bytes``: the (frame, place) of each byte of its word, as the aligner would pick them."""
-    dut = Slicer(g)
+    m, plans, dut = with_plans(g)
     rows = [(number, at, end) for number, frame in enumerate(frames) for at, end in frame.rows]
     steps, clocks, shown, popped = [], [], [0], [0]
 
@@ -83,6 +102,15 @@ def run(g, frames, dice=None, *, pauses=0.0, stalls=0.0):
             ctx.set(dut.rows.valid, 0)
             popped[0] = number + 1
 
+    async def planner(ctx):
+        for frame in frames:
+            while not ctx.get(plans.room) or (dice and dice.random() < pauses):
+                await ctx.tick()
+            ctx.set(plans.i.payload, frame.plan)
+            ctx.set(plans.i.valid, 1)
+            await ctx.tick()
+            ctx.set(plans.i.valid, 0)
+
     async def sink(ctx):
         quiet, clock, before = 0, 0, 0
         head = older = None
@@ -95,7 +123,7 @@ def run(g, frames, dice=None, *, pauses=0.0, stalls=0.0):
             quiet = 0 if valid or popped[0] != before else quiet + 1
             if not valid:
                 continue
-            step = {name: payload[name] for name in NAMES} | {"drop": payload.plan.drop}
+            step = {name: payload[name] for name in NAMES}
             near = {(at % g.store_rows): at for at in range(rows_before - 2, rows_before + 3)}
             at = near[step["at"]]
             if not step["same"]:
@@ -112,7 +140,7 @@ def run(g, frames, dice=None, *, pauses=0.0, stalls=0.0):
         number, at, _ = rows[row]
         return number, at + place % g.bus_bytes
 
-    simulate(dut, sender(dut.plan, [frame.plan for frame in frames], dice=dice, pauses=pauses), source, sink, clocks=60_000)
+    simulate(m, planner, source, sink, clocks=60_000)
     assert popped[0] == len(rows)
     return steps, clocks
 
@@ -134,6 +162,7 @@ def check(g, frames, steps):
             length, got = header_len + end - begin, []
             while True:
                 step = steps.pop(0)
+                assert step["number"] == number % g.queue_depth, where
                 assert step["first"] == (not got), where
                 assert (step["segment_first"], step["segment_second"]) == (unit == 0, unit == 1), where
                 row = header_len // size + len(got)
@@ -289,7 +318,7 @@ def test_a_frame_that_is_dropped_makes_one_step_and_writes_nothing(dice):
         if frame.plan["drop"]:
             step = steps.pop(0)
             assert (step["write"], step["last"], step["frame_last"], step["behind"]) == (0, 1, 1, 0), number
-            assert step["drop"] == frame.plan["drop"]
+            assert step["number"] == number % g.queue_depth
         else:
             while not steps.pop(0)["frame_last"]:
                 pass
@@ -309,31 +338,33 @@ def test_there_is_a_word_in_every_clock_from_frame_to_frame(dice, width):
 
 def test_after_a_reset_in_mid_frame_the_next_frame_starts_anew():
     g = geometry(64)
-    dut, reset, steps = Slicer(g), Signal(), []
+    (m, plans, dut), reset, steps = with_plans(g), Signal(), []
 
     async def bench(ctx):
         ctx.set(dut.room, 1)
-        ctx.set(dut.plan.payload, cut_plan(g, 54, 5, 4))
-        ctx.set(dut.plan.valid, 1)
+        ctx.set(plans.i.payload, cut_plan(g, 54, 5, 4))
+        ctx.set(plans.i.valid, 1)
         ctx.set(dut.rows.payload, row_end(8, last=False))
         ctx.set(dut.rows.valid, 1)
-        await ctx.tick().repeat(13)
-        ctx.set(dut.plan.valid, 0)
+        await ctx.tick()
+        ctx.set(plans.i.valid, 0)
+        await ctx.tick().repeat(14)
         ctx.set(dut.rows.valid, 0)
         await pulse(ctx, reset)
-        ctx.set(dut.plan.payload, whole_plan(g.bus_bytes))
-        ctx.set(dut.plan.valid, 1)
+        ctx.set(plans.i.payload, whole_plan(g.bus_bytes))
+        ctx.set(plans.i.valid, 1)
+        await ctx.tick()
+        ctx.set(plans.i.valid, 0)
         ctx.set(dut.rows.payload, row_end(3, last=True))
         ctx.set(dut.rows.valid, 1)
-        await ctx.tick()
-        ctx.set(dut.plan.valid, 0)
+        await ctx.tick().until(dut.rows.ready)
         ctx.set(dut.rows.valid, 0)
         for _ in range(4):
             _, _, valid, step = await ctx.tick().sample(dut.o.valid, dut.o.payload)
             if valid:
                 steps.append((step.at, step.low, step.high, step.row, step.first, step.last, step.segment_first, step.frame_last))
 
-    simulate(dut, bench, reset=reset)
+    simulate(m, bench, reset=reset)
     assert steps == [(0, 0, 3, 0, 1, 1, 1, 1)]
 
 

@@ -3,7 +3,6 @@
 import random
 import socket
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -20,11 +19,12 @@ from offcut.config import Config
 from traffic import requests
 
 COUNT, LONG_COUNT = 300, 5000
+INDICES = (1 << 16) + 200
 CONFIG = Config()
 MAC, MTU = bytes.fromhex("020ffc070001"), 1500
 HEADER_BYTES = 12
 LONGEST_BYTES = 1 << 16
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 120
 
 DEVICES = {
     "rtl": lambda wire: GatewareDevice(CONFIG, wire, mac=MAC, mtu=MTU),
@@ -70,20 +70,10 @@ def plugged(request, tmp_path):
 
 
 def cases(seed, count):
-    """Requests as a driver can make them: ten bytes of them, and the length is known."""
-    plain = {
-        "auto": False,
-        "vlan_tci": None,
-        "keep_id": False,
-        "id_mode": 0,
-        "tcp_clear": (0, 0, 0),
-        "uso_size": 0,
-        "disable": 0,
-        "user": 0,
-    }
+    """Requests as a driver can make them."""
     for case in requests(seed, count, width=CONFIG.width):
         if len(case.frame) + HEADER_BYTES <= LONGEST_BYTES:
-            yield replace(case, **plain, vnet_hdr=case.vnet_hdr[:10], frame_len=len(case.frame), mtu=0)
+            yield case.by_virtio()
 
 
 @pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED)
@@ -189,6 +179,34 @@ def test_memory_may_be_mapped_anew_while_frames_are_under_way(plugged, seed):
         if number % 7 == 0:
             driver.share_memory()
     assert [wire.recv(LONGEST_BYTES) for _ in frames] == frames
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("plugged", ["rtl"], indirect=True)
+def test_the_rings_go_round_and_so_do_their_indices(plugged, seed):
+    """Both indices of both rings are of 16 bits, the events', too: frames arrive either way behind the 65,536th."""
+    driver, wire, device = plugged(seed=seed)
+    driver.start()
+    for _ in range(64):
+        driver.provide(80)
+    sent = came = 0
+    while came < INDICES:
+        batch = min(64, INDICES - sent)
+        for _ in range(batch):
+            driver.send(bytes(HEADER_BYTES) + sent.to_bytes(14, "big"))
+            sent += 1
+        for number in range(sent - batch, sent):
+            assert wire.recv(LONGEST_BYTES) == number.to_bytes(14, "big")
+            wire.send(number.to_bytes(14, "little"))
+        settle(driver, sent)
+        while came < sent:
+            driver.rings[RECEIVE].wait()
+            for _, data in driver.receive():
+                assert data[HEADER_BYTES:] == came.to_bytes(14, "little")
+                came += 1
+                driver.provide(80)
+    assert device.counters().back_frames == INDICES
 
 
 @pytest.mark.parametrize("plugged", ["rtl"], indirect=True)

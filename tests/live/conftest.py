@@ -47,7 +47,7 @@ def program():
 def finished():
     """Start a program at one end and wait for it: what it printed. It must succeed."""
 
-    def run(nic, end, command, timeout=120):
+    def run(nic, end, command, timeout=400):
         process = nic.start(end, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         out, err = process.communicate(timeout=timeout)
         assert process.returncode == 0, err.decode()

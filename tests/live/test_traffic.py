@@ -29,8 +29,8 @@ FLAT_BYTES = 4 << 20
 def load(finished):
     """Run scripts/load from the host's side to its sink on the peer's; what it says."""
 
-    def run(nic, *arguments, timeout=120):
-        return json.loads(finished(nic, HOST, [sys.executable, str(LOAD), *map(str, arguments)], timeout))
+    def run(nic, *arguments):
+        return json.loads(finished(nic, HOST, [sys.executable, str(LOAD), *map(str, arguments)]))
 
     return run
 

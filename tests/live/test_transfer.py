@@ -12,8 +12,10 @@ from judgement import assert_clean
 from offcut.config import Config
 from offcut.live.network import HOST, PEER
 
-MEGABYTES, LONG_MEGABYTES = 10, 100
+MEGABYTES, LONG_MEGABYTES = 5, 100
 PORT = 8080
+UNTIL_IT_LISTENS = ["--retry", "60", "--retry-delay", "1", "--retry-connrefused"]
+"""A server may take its time to start, on a machine that is busy with other things."""
 
 
 class Transfer(NamedTuple):
@@ -85,7 +87,7 @@ def test_a_file_arrives_with_its_hash_and_the_peer_sees_no_error(live, program, 
     with live(config=config, engine=transfer.engine, mtu=transfer.mtu, loss=transfer.loss, reorder=transfer.reorder) as nic:
         nic.start_server(HOST, server, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         url = f"{SCHEMES[transfer.server]}://{shown}:{PORT}/file"
-        came = finished(nic, PEER, [curl, "--silent", "--show-error", "--fail", *options, url])
+        came = finished(nic, PEER, [curl, "--silent", "--show-error", "--fail", *UNTIL_IT_LISTENS, *options, url])
         assert hashlib.sha256(came).digest() == hashlib.sha256((folder / "file").read_bytes()).digest()
         assert_clean(nic, retransmits=transfer.loss > 0 or transfer.reorder > 0)
         counters = nic.counters()

@@ -33,7 +33,7 @@ class Mode(enum.IntEnum):
     ECHO_TUSER = 1  # the frame's bytes become tuser as it stood with the first beat
     RAW_TUSER = 2  # the frame's bytes become tuser as it stands with each beat
     ECHO_CFG = 3  # the frame's bytes become the cfg inputs as they stood with the first beat, in their order, without gaps
-    SWALLOW = 4  # the frame is dropped as bad_request
+    SWALLOW = 4  # the frame is dropped as bad_request; it may be longer than what can be held
     HANG_IN = 5  # the input is not taken any more
     HANG_OUT = 6  # the output pauses for ever in mid-frame, while more comes in
     KEEP_HOLE = 7
@@ -136,7 +136,7 @@ class StandIn(wiring.Component):
         m.d.comb += [
             write.addr.eq(fill),
             write.data.eq(Cat(data, keep, self.s_axis_tlast, mode, tuser[160:])),
-            write.en.eq(accept),
+            write.en.eq(accept & (mode != Mode.SWALLOW)),
         ]
         commit, leave = Signal(), Signal()
         m.d.comb += [
@@ -147,7 +147,7 @@ class StandIn(wiring.Component):
         ]
         with m.If(accept):
             m.d.sync += [first.eq(self.s_axis_tlast), mode_held.eq(mode), sidebands_held.eq(sidebands)]
-            m.d.sync += [slot.eq(Mux(slot == slots, slot, slot + 1)), bad.eq(bad | wrong), fill.eq(fill + 1)]
+            m.d.sync += [slot.eq(Mux(slot == slots, slot, slot + 1)), bad.eq(bad | wrong), fill.eq(fill + write.en)]
             m.d.sync += hung.eq(mode == Mode.HANG_IN)
             with m.If(self.s_axis_tlast):
                 m.d.sync += [slot.eq(0), bad.eq(0)]

@@ -76,6 +76,12 @@ def test_a_missing_verilator_is_named_with_its_remedy(text, tmp_path, monkeypatc
         build.shared_library(text, directory=tmp_path)
 
 
+def test_flags_of_the_environment_reach_the_compiler(text, tmp_path, monkeypatch):
+    monkeypatch.setenv("CXXFLAGS", "-O1 --no-such-flag")
+    with pytest.raises(BuildError, match="C.. compiler failed:\n.*--no-such-flag"):
+        build.shared_library(text, directory=tmp_path)
+
+
 def test_a_cache_that_cannot_be_written_is_named_with_its_remedy(text, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BuildError, match=r"Cannot keep the compiled engine in .*OFFCUT_CACHE"):
@@ -97,3 +103,11 @@ def test_the_cache_lies_where_the_environment_says(place, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert str(cache_directory()) == expected
+
+
+def test_a_user_without_a_home_is_told_how_to_name_a_cache(monkeypatch):
+    for name in ("OFFCUT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    with pytest.raises(BuildError, match="has no home; name a place in OFFCUT_CACHE"):
+        cache_directory()

@@ -27,7 +27,7 @@ OPTIONS = {
     32: {"user_width": 1, "features": FEATURES},
     64: {},
     128: {"ufo_order": "first", "user_width": 33},
-    256: {"features": FEATURES},
+    256: {},
     512: {"ufo_order": "first", "user_width": 64},
 }
 """What else each engine is built with."""

@@ -17,6 +17,9 @@ FRAMES = 32
 MARKS_MARGIN = 4
 """Frames that can have ended since their number was counted."""
 
+LATE = 3
+"""Words that can have come since their number was counted."""
+
 SHUT_STAGES = 6
 """Clocks of the reader for which it stays shut behind a reset of the writer: more than the FIFOs' own two."""
 
@@ -69,7 +72,7 @@ class FrameFifo(wiring.Component):
         words = 2 * self._frame_words if words is None else words
         if frame_bytes < 1 or words < self._frame_words:
             raise ValueError(f"A frame of {frame_bytes} bytes does not fit into {words} words of {lanes}")
-        self._depth = 1 << max(2, ceil_log2(words))
+        self._depth = 1 << max(2, ceil_log2(words + LATE * lossy))
         self._i, self._o, self._lossy, self._lanes = i_domain, o_domain, lossy, lanes
         super().__init__({
             "i": In(AxiStream(data_width, 1)),
@@ -103,7 +106,9 @@ class FrameFifo(wiring.Component):
         sync = m.d[self._i]
 
         open_ = Signal()  # another frame's mark fits, and with `lossy` another frame
-        fits = (words.w_level + self._frame_words + 2 <= self._depth) if self._lossy else 1
+        level = Signal.like(words.w_level)
+        sync += level.eq(words.w_level)
+        fits = (level <= self._depth - self._frame_words - LATE) if self._lossy else 1
         sync += open_.eq((marks.w_level + MARKS_MARGIN < FRAMES) & fits & ~shut)
 
         inside, swallow = Signal(), Signal()

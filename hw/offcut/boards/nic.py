@@ -5,11 +5,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from offcut.axi import Axi4, AxiLite, AxiStream
-from offcut.tx import OffcutTx
+from offcut.core.core import OffcutCore
 from offcut.virtio import VirtioNet
 
 from .frame_fifo import FrameFifo
-from .veth import FRAGMENT_SEEDS, MAC_ADDRESSES, mtu
+from .veth import MAC_ADDRESSES, mtu
 
 __all__ = ["WIRE", "Nic"]
 
@@ -22,8 +22,9 @@ class Nic(wiring.Component):
 
     ::
 
-        registers ─▶ VirtioNet ─tx─▶ OffcutTx ─▶ FrameFifo ─▶ wire_tx
-           memory ◀──          ◀─rx───────────── FrameFifo ◀─ wire_rx
+        registers[1] ───────────────────▶┐
+        registers[0] ─▶ VirtioNet ─tx─▶ OffcutCore ─▶ FrameFifo ─▶ wire_tx
+              memory ◀──          ◀─rx─────────────── FrameFifo ◀─ wire_rx
 
     ``wire_tx`` never pauses within a frame; its ``tuser`` in a last beat says that the frame must be spoiled. ``wire_rx`` takes a beat in every clock;
     ``tuser`` in a last beat says that the frame was bad, and it is dropped, as is one for which there is no room. Neither carries an FCS.
@@ -37,7 +38,9 @@ class Nic(wiring.Component):
 
     Members
     -------
-    registers : In(AxiLite(12)), memory : Out(Axi4(addr_width=32)), irq : Out(1)
+    registers : In(AxiLite(12)).array(2)
+        Of the device, and of the engine.
+    memory : Out(Axi4(addr_width=32)), irq : Out(1)
     link : In(1)
         Whether the MAC has a link.
     wire_tx : Out(AxiStream(64, 1))
@@ -47,7 +50,7 @@ class Nic(wiring.Component):
     def __init__(self, config, *, memory_bytes):
         self._config, self._memory_bytes = config, memory_bytes
         super().__init__({
-            "registers": In(AxiLite(12)),
+            "registers": In(AxiLite(12)).array(2),
             "memory": Out(Axi4(addr_width=32)),
             "irq": Out(1),
             "link": In(1),
@@ -60,10 +63,11 @@ class Nic(wiring.Component):
         frame_bytes = self._config.mtu_max
 
         m.submodules.device = device = VirtioNet(self._config, addr_width=32)
-        m.submodules.engine = engine = OffcutTx(self._config)
+        m.submodules.core = engine = OffcutCore(self._config)
         m.submodules.leaving = leaving = FrameFifo(frame_bytes=frame_bytes, i_domain="sync", o_domain=WIRE)
         m.submodules.coming = coming = FrameFifo(frame_bytes=frame_bytes, i_domain=WIRE, o_domain="sync", lossy=True)
-        wiring.connect(m, wiring.flipped(self.registers), device.s_axil)
+        wiring.connect(m, wiring.flipped(self.registers[0]), device.s_axil)
+        wiring.connect(m, wiring.flipped(self.registers[1]), engine.s_axil)
         wiring.connect(m, device.m_axi, wiring.flipped(self.memory))
         wiring.connect(m, leaving.o, wiring.flipped(self.wire_tx))
         wiring.connect(m, wiring.flipped(self.wire_rx), coming.i)
@@ -80,7 +84,6 @@ class Nic(wiring.Component):
             engine.s_axis_tlast.eq(device.tx.tlast),
             engine.s_axis_tvalid.eq(device.tx.tvalid),
             device.tx.tready.eq(engine.s_axis_tready),
-            engine.cfg_frag_seed.eq(FRAGMENT_SEEDS[0]),
             leaving.i.tdata.eq(engine.m_axis_tdata),
             leaving.i.tkeep.eq(engine.m_axis_tkeep),
             leaving.i.tlast.eq(engine.m_axis_tlast),

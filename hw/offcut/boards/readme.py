@@ -188,7 +188,7 @@ It runs {", ".join(f"`{program}`" for program in known.programs)}; if one is mis
 Constraint: {CLOCK_PERIOD_NS} ns. FCLK0 runs at {FCLK0_HZ / 1e6:.3f} MHz. Engine: 64 bits, frames of up to {config.mtu_max} bytes, {features}.
 """
     if design == "core":
-        tail = """\
+        tail = f"""\
 `offcut_core_top` holds the processing system, the network device and the engine. Instantiate it beside a MAC:
 
 | port | | bits | |
@@ -198,6 +198,9 @@ Constraint: {CLOCK_PERIOD_NS} ns. FCLK0 runs at {FCLK0_HZ / 1e6:.3f} MHz. Engine
 | `wire_tx_tuser` | out | 1 | with `tlast`: spoil this frame (the other side was reset in its middle) |
 | `wire_rx_tdata/tkeep/tvalid/tready/tlast` | in | 64, 8, 1, 1, 1 | frames received, without FCS; taken in every clock |
 | `wire_rx_tuser` | in | 1 | with `tlast`: this frame was bad |
+
+The engine's own registers, with its counters, are in the window behind the device's, at `{REGISTERS_BASE + WINDOW_BYTES:#x}` (docs/registers.md):
+`devmem` reads them, no driver is needed, and what they hold after reset is right.
 
 Constrain the MAC's clock against `fclk0` as asynchronous: `set_clock_groups -asynchronous -group fclk0 -group YOUR_CLOCK`.
 """

@@ -119,6 +119,8 @@ class VethTop(Elaboratable):
 class CoreTop(wiring.Component):
     """One network device behind a processing system, its wire side as ports, for a design that brings a MAC.
 
+    The windows at :data:`~offcut.boards.catalogue.REGISTERS_BASE` are the device's registers, and those of the engine behind it.
+
     Parameters
     ----------
     board : Board
@@ -154,11 +156,12 @@ class CoreTop(wiring.Component):
 
         m.submodules.zynq = zynq = Zynq(memory=1, coherent=self._coherent, interrupts=1)
         _clock_from(m, zynq)
-        m.submodules.bridge = bridge = Axi3ToLite(base=REGISTERS_BASE, windows=1)
+        m.submodules.bridge = bridge = Axi3ToLite(base=REGISTERS_BASE, windows=2)
         m.submodules.nic = nic = Nic(self._config, memory_bytes=self._board.memory_bytes)
         m.submodules.link = FFSynchronizer(self.wire_link, nic.link)
         wiring.connect(m, zynq.registers, bridge.i)
-        wiring.connect(m, bridge.o[0], nic.registers)
+        for window, registers in zip(bridge.o, nic.registers, strict=True):
+            wiring.connect(m, window, registers)
         _connect_memory(m, [nic.memory], zynq.memory, self._coherent)
         wiring.connect(m, nic.wire_tx, wiring.flipped(self.wire_tx))
         wiring.connect(m, wiring.flipped(self.wire_rx), nic.wire_rx)

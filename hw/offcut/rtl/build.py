@@ -18,6 +18,7 @@ from pathlib import Path
 
 from offcut import verilog
 from offcut.config import Config
+from offcut.rtl.resting import lay_to_rest
 
 __all__ = ["FRAG_SEED", "HARNESS", "LIVE", "BuildError", "cache_directory", "engine_verilog", "kept", "lint", "shared_library"]
 
@@ -26,6 +27,8 @@ HARNESS = Path(__file__).with_name("harness.cpp")
 """Runs batches of frames, pausing, resetting and judging as told."""
 LIVE = Path(__file__).with_name("live.cpp")
 """Stands between two TAP devices."""
+CLOCK = Path(__file__).with_name("clock.h")
+"""What both are driven by."""
 
 FRAG_SEED = "cfg_frag_seed"
 """The one configuration input that is not sampled with a frame's first beat: it must hold."""
@@ -67,10 +70,19 @@ class BuildError(RuntimeError):
 
 
 def cache_directory() -> Path:
-    """Where libraries are kept: ``$OFFCUT_CACHE``, else ``offcut`` in the user's cache directory."""
+    """Where libraries are kept: ``$OFFCUT_CACHE``, else ``offcut`` in the user's cache directory.
+
+    Raises
+    ------
+    BuildError
+        If the user has no home.
+    """
     if chosen := os.environ.get("OFFCUT_CACHE"):
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offcut"
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "offcut"
+    except RuntimeError:
+        raise BuildError("Cannot keep the compiled engine: this user has no home; name a place in OFFCUT_CACHE") from None
 
 
 def shared_library(
@@ -85,7 +97,8 @@ def shared_library(
     """The shared library of an engine and its harness, built unless it is there already.
 
     The name is a hash of everything that goes in, so a change of the gateware, the harness or a tool makes another library. Several
-    processes may ask at once: one builds, the others wait. A library appears whole or not at all.
+    processes may ask at once: one builds, the others wait. A library appears whole or not at all. The compiler is ``$CXX``, and takes
+    ``$CXXFLAGS`` behind our own options.
 
     Parameters
     ----------
@@ -94,7 +107,7 @@ def shared_library(
     directory : path, optional
         Where to keep it; :func:`cache_directory` unless given.
     trace : bool
-        Whether it can write waveforms, which makes it slower.
+        Whether it can write waveforms, which makes it slower: then no module rests.
     harness : pathlib.Path
         The C++ around the engine: :data:`HARNESS` or :data:`LIVE`.
     training : pathlib.Path, optional
@@ -115,10 +128,16 @@ def shared_library(
     directory = Path(directory or cache_directory())
     verilator, compiler = _verilator(), _Compiler()
     ports = verilog.ports(text, top)
-    source = {"dut.v": _random_power_up(text), "bench.v": _registered_inputs(ports, top), "ports.h": _ports_header(ports)}
+    engine, resting = (text, []) if trace else lay_to_rest(text, top)
+    source = {
+        "dut.v": _random_power_up(engine),
+        "bench.v": _registered_inputs(ports, top, resting),
+        "ports.h": _ports_header(ports, resting),
+        CLOCK.name: CLOCK.read_text(),
+    }
     narrow = NARROW if ports["m_axis_tkeep"].width <= NARROW_LANES else []
     stages = [WATCHING, WATCHED] if training and compiler.is_gcc else [[]]
-    tools = [verilator.version, compiler.version, f"trace={trace}", *COMPILER_OPTIONS, *LINK_OPTIONS]
+    tools = [verilator.version, compiler.version, f"trace={trace}", *compiler.options, *LINK_OPTIONS]
 
     def build_runtime(target: Path) -> None:
         target.mkdir()
@@ -238,13 +257,14 @@ class _Compiler(_Tool):
         command = os.environ.get("CXX", "g++").split()
         if not command or shutil.which(command[0]) is None:
             raise BuildError(f"The RTL engine needs the C++ compiler {' '.join(command) or 'g++'}: {REMEDY['g++']}")
+        self.options = [*COMPILER_OPTIONS, *os.environ.get("CXXFLAGS", "").split()]
         super().__init__("The C++ compiler", command)
         self.is_gcc = "clang" not in self.version
 
     def compile(self, arguments: Iterable[str | Path], verilator: _Verilator, trace: bool) -> None:
         include = [f"-I{verilator.include}", f"-I{verilator.include / 'vltstd'}"]
         tracing = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
-        self.run([*COMPILER_OPTIONS, *tracing, *include, *arguments])
+        self.run([*self.options, *tracing, *include, *arguments])
 
 
 @functools.cache
@@ -258,10 +278,15 @@ def _random_power_up(text: str) -> str:
     return re.sub(r"^(  reg [^=;\n]*?) *= [^;\n]+;$", r"\1 ;", text, flags=re.M)
 
 
-def _registered_inputs(ports: Mapping[str, verilog.Port], top: str) -> str:
+def _registered_inputs(ports: Mapping[str, verilog.Port], top: str, resting: Sequence[str]) -> str:
     """A module ``bench`` with the engine's ports, a flip-flop in front of every input but the clock: no logic then hangs on a pin, and a clock
-    is evaluated once."""
-    lines = []
+    is evaluated once. If modules rest, it has the ports that ``clock.h`` wakes them by."""
+    names, lines = list(ports), []
+    if resting:
+        names += ["clk_resting", "resting_look", "resting_differs", "resting_changed"]
+        lines += ["  input clk_resting;", "  input resting_look;"]
+        for name in names[-2:]:
+            lines += [f"  output {name};", f"  assign {name} = {' | '.join(f'{path}.{name}' for path in resting)};"]
     for port in ports.values():
         registered = port.direction == "input" and port.name != "clk"
         lines.append(f"  {port.direction} [{port.width - 1}:0] {port.name};")
@@ -270,10 +295,10 @@ def _registered_inputs(ports: Mapping[str, verilog.Port], top: str) -> str:
     pins = ", ".join(
         f".{port.name}({port.name}{'_q' if port.direction == 'input' and port.name != 'clk' else ''})" for port in ports.values()
     )
-    return "\n".join([f"module bench({', '.join(ports)});", *lines, f"  {top} {top} ({pins});", "endmodule", ""])
+    return "\n".join([f"module bench({', '.join(names)});", *lines, f"  {top} {top} ({pins});", "endmodule", ""])
 
 
-def _ports_header(ports: Mapping[str, verilog.Port]) -> str:
+def _ports_header(ports: Mapping[str, verilog.Port], resting: Sequence[str]) -> str:
     """What the C++ around it must know of a module's ports."""
     tuser_bits = ports["s_axis_tuser"].width if "s_axis_tuser" in ports else 32
     words = -(-tuser_bits // 32)
@@ -284,6 +309,7 @@ def _ports_header(ports: Mapping[str, verilog.Port]) -> str:
         "TUSER_TOP": f"{(1 << tuser_bits - 32 * (words - 1)) - 1:#x}u",
         "USER_BITS": ports["m_axis_tuser"].width if "m_axis_tuser" in ports else 0,
         "HAS_FRAG_SEED": int(FRAG_SEED in ports),
+        "RESTS": int(bool(resting)),
         "CFG_PORTS(X)": " ".join(f"X({port.name}, {(1 << port.width) - 1:#x}u)" for port in sampled),
         "STAT_PORTS(X)": " ".join(f"X({name})" for name in ports if name.startswith("stat_")),
     }

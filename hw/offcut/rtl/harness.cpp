@@ -1,8 +1,5 @@
 // Drives one Verilated engine, clock by clock: a source that obeys AXI4-Stream, a sink, and monitors of the engine's side of the contract.
 //
-// The model is the engine behind one flip-flop on every input (build.py): what is driven before a rising edge is what the engine sees in the
-// clock that begins with it, and all that it answers in that clock stands on its outputs after it. So nothing is evaluated twice.
-//
 // The build writes ports.h beside the Verilated model. It defines LANES (bytes of the bus), TUSER_WORDS (32-bit words of s_axis_tuser) and
 // TUSER_TOP (the bits in use of the last), USER_BITS (of m_axis_tuser; 0: there is none), HAS_FRAG_SEED, and two lists of ports:
 // CFG_PORTS(X) with X(name, mask of its bits), those sampled with a frame's first beat, and STAT_PORTS(X) with X(name).
@@ -19,6 +16,7 @@
 #include <vector>
 
 #include "Vdut.h"
+#include "clock.h"
 #include "ports.h"
 #include "verilated.h"
 #if VM_TRACE
@@ -154,8 +152,7 @@ public:
 #if HAS_FRAG_SEED
         top_->cfg_frag_seed = uint32_t(settings.frag_seed);
 #endif
-        top_->clk = 0;
-        top_->eval();
+        clock_ = std::make_unique<Clock>(*top_);
         clock_once(true);
     }
 
@@ -201,8 +198,7 @@ private:
         if (!showing_) offer();
         ready_ = !sink_.pauses(random_) && (waiting_ || !settings_.shy);
         top_->m_axis_tready = ready_;
-        top_->clk = 1;
-        top_->eval();
+        clock_->rise();
         dump(0);
         if (reset) {
             restart(start);
@@ -213,8 +209,7 @@ private:
             give();
             judge_progress();
         }
-        top_->clk = 0;
-        top_->eval();
+        clock_->fall();
         dump(PERIOD_PS / 2);
         ++summary.clock;
     }
@@ -448,6 +443,7 @@ private:
     Pauser source_, sink_;
     VerilatedContext context_;
     std::unique_ptr<Vdut> top_;
+    std::unique_ptr<Clock> clock_;
 #if VM_TRACE
     std::unique_ptr<VerilatedVcdC> wave_;
 #endif

@@ -7,7 +7,7 @@
 // the engine no time passes then), so frames wait in the host's TAP and none is lost here. Writing to a TAP runs the receiver's network stack
 // inside the call, so an acknowledgement is there to be read when the write of the frame returns: hence one thread for all three ways.
 //
-// As in harness.cpp, the model is the engine behind one flip-flop on every input, and build.py writes ports.h. Python sees the functions at the
+// As for harness.cpp, build.py writes ports.h. Python sees the functions at the
 // end; offcut/live/compiled.py mirrors the structures that they share.
 
 #include <fcntl.h>
@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "Vdut.h"
+#include "clock.h"
 #include "ports.h"
 #include "verilated.h"
 
@@ -322,7 +323,11 @@ private:
     // ---- the engine's thread
 
     void run_engine() {
-        top_->clk = 0;
+        Clock clock(*top_);
+        const auto tick = [&] {
+            clock.rise();
+            ++clocks_;
+        };
         top_->rst = 1;
         top_->m_axis_tready = 1;
         top_->s_axis_tvalid = 0;
@@ -332,9 +337,8 @@ private:
 #if HAS_FRAG_SEED
         top_->cfg_frag_seed = 0;
 #endif
-        top_->eval();
         tick();
-        untick();
+        clock.fall();
         top_->rst = 0;
         while (!stop_) {
             if (!frame_ && !requests_.empty()) begin();
@@ -346,19 +350,8 @@ private:
             }
             tick();
             look();
-            untick();
+            clock.fall();
         }
-    }
-
-    void tick() {
-        top_->clk = 1;
-        top_->eval();
-        ++clocks_;
-    }
-
-    void untick() {
-        top_->clk = 0;
-        top_->eval();
     }
 
     // Offers the first beat of the next frame.

@@ -27,10 +27,11 @@ from .parser import UNDER_WAY, HeaderParser
 from .patcher import HeaderPatcher, lookup_clock, sum_clock
 from .payload_buffer import PayloadBuffer
 from .payload_sum import PayloadSum
+from .plans import PlanStore
 from .queue import Queue
 from .rows import RowStore
 from .runs import Runs, run_layout
-from .slicer import Slicer
+from .slicer import SLICER_CLOCKS, Slicer
 
 __all__ = ["OffcutTx"]
 
@@ -40,8 +41,8 @@ INGRESS_DEPTH = 6
 SLICER_DEPTH = 16
 """Entries likewise, and so many fewer that the sums of those in the joiner fit as well."""
 
-ENTRY_LATENCY = 3
-"""Clocks from a unit's last word to the first in which the joiner can begin with it."""
+READABLE = 2
+"""Clocks from a word's coming into the payload buffer to the first in which it can be taken."""
 
 RUN_FIELDS = ("first", "last", "last_row", "last_lane")
 """Of an entry: what differs among the fragments of a run."""
@@ -89,7 +90,7 @@ class OffcutTx(wiring.Component):
         m.submodules.rows = rows = RowStore(g)
         m.submodules.requests = requests = Queue(g.request, depth=g.queue_depth, margin=INGRESS_DEPTH)
         m.submodules.parser = parser = HeaderParser(g)
-        m.submodules.plans = plans = Queue(g.plan, depth=g.queue_depth, margin=UNDER_WAY + 1)
+        m.submodules.plans = plans = PlanStore(g, margin=UNDER_WAY + 1)
         m.submodules.header_ram = header_ram = HeaderRam(g)
         m.submodules.slicer = slicer = Slicer(g)
         m.submodules.aligner = aligner = Aligner(g)
@@ -98,9 +99,18 @@ class OffcutTx(wiring.Component):
         m.submodules.payload_buffer = buffer = PayloadBuffer(g, g.buffer_banks)
         if g.first_last:
             m.submodules.side_buffer = side_buffer = PayloadBuffer(g, g.side_banks)
-        m.submodules.segments = segments = Queue(run_layout(g, rest) if g.runs else g.entry, depth=g.queue_depth, margin=SLICER_DEPTH)
         m.submodules.patcher = patcher = HeaderPatcher(g)
-        assert payload_sum.latency <= ENTRY_LATENCY + sum_clock(g), "an entry would reach the patcher before its sum"
+        if g.sctp:
+            m.submodules.crc = crc = Crc32c(g)
+        # An entry comes before its unit's last word does. It is kept back until all will be in time: the words, their sum, the CRC.
+        soonest = max(
+            READABLE - lookup_clock(g),
+            payload_sum.latency - sum_clock(g),
+            crc.latency - lookup_clock(g) if g.sctp else 0,
+        )
+        hold = max(0, aligner.behind + soonest - Queue.LATENCY)
+        layout = run_layout(g, rest) if g.runs else g.entry
+        m.submodules.segments = segments = Queue(layout, depth=g.queue_depth, margin=SLICER_DEPTH, hold=hold)
         m.submodules.joiner = joiner = Joiner(g)
 
         # --- Frames in: rows into the store, requests to the parser.
@@ -145,24 +155,43 @@ class OffcutTx(wiring.Component):
             ]
 
         # --- Payload: cut, aligned, held until it is whole.
-        wiring.connect(m, plans.o, slicer.plan)
+        wiring.connect(m, plans.opening, slicer.plan)
         wiring.connect(m, rows.ends, slicer.rows)
         wiring.connect(m, slicer.o, aligner.i)
         wiring.connect(m, aligner.o, gate.i)
         word = aligner.o
+
+        def with_word(value, name, clocks=aligner.behind):
+            """What is told of a word, when that comes."""
+            for clock in range(clocks):
+                signal = Signal(len(value), name=f"{name}_{clock}")
+                m.d.sync += signal.eq(value)
+                value = signal
+            return value
+
         m.d.comb += [
             slicer.room.eq(buffer.room & segments.room & (side_buffer.room if g.first_last else 1)),
+            slicer.slicing.eq(plans.slicing),
+            slicer.number.eq(plans.number),
+            plans.ranging_at.eq(slicer.ranging_at),
+            slicer.ranging.eq(plans.ranging),
+            aligner.plan.eq(plans.judging),
+            plans.leaving_at.eq(word.payload.number),
+            gate.plan.eq(plans.leaving),
+            plans.base_at.eq(payload_sum.base_at),
+            payload_sum.base.eq(plans.base),
+            plans.done.eq(with_word(slicer.finished, "finished", SLICER_CLOCKS + 1 + aligner.behind + payload_sum.levels)),
             rows.cut_at.eq(aligner.at),
             aligner.row.eq(rows.cut),
-            buffer.write.eq(gate.write),
-            buffer.commit.eq(gate.commit),
-            buffer.discard.eq(gate.discard),
-            buffer.word.eq(word.payload.data),
-            payload_sum.valid.eq(word.valid),
-            payload_sum.first.eq(gate.first),
-            payload_sum.push.eq(gate.push),
-            payload_sum.word.eq(word.payload.summed),
-            payload_sum.base.eq(word.payload.plan.base),
+            buffer.write.eq(with_word(gate.write, "write")),
+            buffer.commit.eq(with_word(gate.commit, "commit")),
+            buffer.discard.eq(discard := with_word(gate.discard, "discard")),
+            buffer.word.eq(aligner.word),
+            payload_sum.valid.eq(valid := with_word(word.valid, "valid")),
+            payload_sum.first.eq(with_word(gate.first, "first")),
+            payload_sum.push.eq(with_word(gate.push, "push")),
+            payload_sum.number.eq(with_word(word.payload.number, "number")),
+            payload_sum.word.eq(aligner.summed),
         ]
         entry = Signal.like(segments.i.payload, name="entry")
         if g.runs:
@@ -175,26 +204,19 @@ class OffcutTx(wiring.Component):
             ]
         else:
             m.d.comb += entry.eq(gate.entry.payload)
-        entry_valid = gate.entry.valid
+        m.d.comb += [segments.i.valid.eq(gate.entry.valid), segments.i.payload.eq(entry)]
         if g.sctp:
-            m.submodules.crc = crc = Crc32c(g)
             m.d.comb += [
-                crc.valid.eq(word.valid),
-                crc.begin.eq(word.payload.begin),
-                crc.lane.eq(word.payload.begin_lane),
-                crc.word.eq(word.payload.summed),
-                crc.push.eq(gate.push & word.payload.plan.crc),
-                crc.behind.eq(~word.payload.last_lane),
+                crc.valid.eq(valid),
+                crc.begin.eq(with_word(word.payload.begin, "begin")),
+                crc.lane.eq(with_word(word.payload.begin_lane, "begin_lane")),
+                crc.word.eq(aligner.summed),
+                crc.push.eq(with_word(gate.push & plans.leaving.crc, "crc_push")),
+                crc.behind.eq(with_word(~word.payload.last_lane, "lanes_behind")),
                 crc.pop.eq(patcher.take_crc),
             ]
             with m.If(patcher.take_crc):
                 m.d.sync += joiner.crc.eq(crc.crc)
-            # A CRC takes longer than a sum, and every entry as long as the slowest.
-            for clock in range(max(0, crc.latency - ENTRY_LATENCY - lookup_clock(g))):
-                valid_later, later = Signal(name=f"entry_valid_{clock}"), Signal.like(entry, name=f"entry_{clock}")
-                m.d.sync += [valid_later.eq(entry_valid), later.eq(entry)]
-                entry_valid, entry = valid_later, later
-        m.d.comb += [segments.i.valid.eq(entry_valid), segments.i.payload.eq(entry)]
         entries = joiner.entries
         if g.runs:
             # What stands in an entry for one fragment alone: the sum with the first, the header's release with the last.
@@ -215,10 +237,10 @@ class OffcutTx(wiring.Component):
             wiring.connect(m, segments.o, entries)
         if g.first_last:
             m.d.comb += [
-                side_buffer.write.eq(gate.side_write),
-                side_buffer.commit.eq(gate.side_commit),
-                side_buffer.discard.eq(gate.discard),
-                side_buffer.word.eq(word.payload.data),
+                side_buffer.write.eq(with_word(gate.side_write, "side_write")),
+                side_buffer.commit.eq(with_word(gate.side_commit, "side_commit")),
+                side_buffer.discard.eq(discard),
+                side_buffer.word.eq(aligner.word),
                 side_buffer.take.eq(joiner.side_take),
             ]
 

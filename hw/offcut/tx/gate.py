@@ -16,13 +16,15 @@ class Gate(wiring.Component):
     The fragments of a datagram share a checksum that stands in the first. Where that leaves last, it waits in a buffer of its own, and its
     entry comes with the closing step; where it leaves first, all fragments are one unit, which that step completes.
 
-    No latency, but for the entry, which follows a clock later.
+    No latency.
 
     Members
     -------
     i : In(stream.Signature(word_layout(geometry), always_ready=True))
+    plan : In(geometry.leaving)
+        That of the word.
     write, commit, discard : Out(1)
-        For the buffer, in the clock of the word.
+        For the buffer.
     side_write, side_commit : Out(1)
         For that of the first fragments.
     entry : Out(stream.Signature(geometry.entry, always_ready=True))
@@ -39,6 +41,7 @@ class Gate(wiring.Component):
         self._geometry = geometry
         super().__init__({
             "i": In(stream.Signature(word_layout(geometry), always_ready=True)),
+            "plan": In(geometry.leaving),
             "write": Out(1),
             "commit": Out(1),
             "discard": Out(1),
@@ -57,7 +60,7 @@ class Gate(wiring.Component):
         m = Module()
         g = self._geometry
         word = self.i.payload
-        plan, entry = word.plan, self.entry.payload
+        plan, entry = self.plan, self.entry.payload
         ufo = plan.ufo if g.ufo else C(0)
         side = ufo & word.segment_first if g.first_last else C(0)
         held = ufo if g.runs else side  # the unit waits for the closing step
@@ -104,12 +107,12 @@ class Gate(wiring.Component):
                 m.d.sync += fragments.eq(0)
             with m.Elif(ending & ufo & ~word.payload_last):
                 m.d.sync += fragments.eq(fragments + 1)
-            m.d.sync += [self.count.eq(fragments), self.full_row.eq(first_row), self.full_lane.eq(first_lane)]
+            m.d.comb += [self.count.eq(fragments), self.full_row.eq(first_row), self.full_lane.eq(first_lane)]
             with m.If(~word.closing | ~good):
-                m.d.sync += self.count.eq(0)
+                m.d.comb += self.count.eq(0)
 
         complete = plan.cut | ~word.short
-        m.d.sync += [
+        m.d.comb += [
             self.entry.valid.eq(unit_done | (self.i.valid & ~good & word.frame_last & plan.headed & ~word.behind)),
             entry.void.eq(~good),
             entry.cut.eq(plan.cut),
@@ -131,10 +134,10 @@ class Gate(wiring.Component):
             entry.ip_sum.eq(plan.ip_sum),
         ]
         if g.ufo:
-            m.d.sync += entry.ufo.eq(ufo)
+            m.d.comb += entry.ufo.eq(ufo)
             row, lane = (last_row, last_lane) if g.runs else (first_row, first_lane)
             with m.If(word.closing):
-                m.d.sync += [
+                m.d.comb += [
                     entry.single.eq(row == 0),
                     entry.first.eq(1 if g.runs else alone),
                     entry.last.eq(1 if g.runs else alone),
@@ -144,9 +147,9 @@ class Gate(wiring.Component):
                     entry.csum.eq(plan.csum),
                 ]
         if g.first_last:
-            m.d.sync += entry.side.eq(word.closing)
+            m.d.comb += entry.side.eq(word.closing)
         if g.sctp:
-            m.d.sync += entry.crc.eq(plan.crc & complete)
+            m.d.comb += entry.crc.eq(plan.crc & complete)
         if g.config.user_width:
-            m.d.sync += entry.user.eq(plan.user)
+            m.d.comb += entry.user.eq(plan.user)
         return m

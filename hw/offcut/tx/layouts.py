@@ -23,6 +23,14 @@ BUFFER_MARGIN = 20
 """Words that a buffer holds beyond those it is meant for: with fewer left it would stop the slicer, which has some under way."""
 
 
+BUFFER_LEAD = 44
+"""Words that the payload buffer holds beyond these: as many as clocks can pass from a unit's last word to its first one that leaves.
+
+A unit leaves at a row a clock, and the next one takes the places that become free. To follow without a clock between, it must be whole before its turn by the
+time that its entry takes on its way to the joiner, so as many words of the unit before it are still there: up to 22, and as many again behind a CRC.
+"""
+
+
 class Drop(enum.IntEnum):
     """Why a frame does not leave. The names are the ports', the counters', the JSON's and the model's."""
 
@@ -169,7 +177,7 @@ class Geometry:
 
         unit_rows = -(-config.mtu_max // self.bus_bytes)
         whole_rows = (1 << 16) // self.bus_bytes if self.runs else 0  # a datagram whose fragments wait for its checksum
-        self.buffer_banks = banks(max(2 * unit_rows, whole_rows) + BUFFER_MARGIN)
+        self.buffer_banks = banks(max(unit_rows, whole_rows) + BUFFER_LEAD + BUFFER_MARGIN)
         self.side_banks = banks(unit_rows + BUFFER_MARGIN)
         # (While one fills it, nothing else may; and it must be given up before the buffer asks the slicer to wait.)
         self.datagram_words = sum(self.buffer_banks) - 2 * BUFFER_MARGIN
@@ -280,6 +288,8 @@ class Geometry:
             | user
         )
 
+        self._plan_groups(user)
+
         # One unit that leaves.
         self.entry = data.StructLayout(
             {
@@ -307,3 +317,46 @@ class Geometry:
             | ({"crc": 1} if self.sctp else {})
             | user
         )
+
+    def _plan_groups(self, user):
+        """A plan as PlanStore keeps it: its fields, and some that follow from them, by who reads them and when."""
+
+        def group(*names, **derived):
+            return data.StructLayout({name: self.plan[name].shape for name in names if name in self.plan.members} | derived)
+
+        lanes = self.lane_bits
+        self.opening = group(
+            *("swallow", "cut", "skips", "moved", "single", "limit_first", "ufo"),
+            *("shift", "tail", "until", "last_lane", "step_lane"),
+            passes=1,  # header rows come before the first word
+            pair=1,  # the second row of a full segment's payload is its last
+            next_shift=lanes,  # of the second segment, ...
+            carry=1,  # ... and the carry of that sum
+            less=1,
+            more=1,
+            limit_lane=lanes,
+        )
+        self.slicing = group(
+            "skip", "limit", limit_row=POSITION_BITS - lanes, span_less=self.row_bits
+        )  # rows behind the second, to the last
+        self.ranging = group("header_len", "last_lane")
+        self.judging = group(
+            *("drop", "cut", "auto", "sum_first", "sum_last", "end"),
+            *(("csum_low", "crc") if self.sctp else ()),
+            insists=1,  # a frame that ends before ``end`` is refused
+        )
+        self.leaving = group(*(
+            "cut",
+            "headed",
+            "slot",
+            "header_len",
+            "csum",
+            "csum_low",
+            "csum_swap",
+            "ip",
+            "ip_low",
+            "ip_sum",
+            "ufo",
+            "crc",
+            "user",
+        ))

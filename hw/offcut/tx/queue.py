@@ -14,7 +14,7 @@ LATE = 3
 class Queue(wiring.Component):
     """Holds ``depth`` payloads in LUT RAM and one more in its output register.
 
-    Latency 2 clocks, one payload a clock, order kept. ``i.ready`` is registered, and gone a few payloads before the queue is full.
+    Latency 2 clocks and ``hold`` more, one payload a clock, order kept. ``i.ready`` is registered, and gone a few payloads before the queue is full.
     ``room`` lets a pipeline that cannot stall stop its source in time: while it is 1, at least ``margin`` more payloads fit.
 
     Parameters
@@ -23,6 +23,8 @@ class Queue(wiring.Component):
         Of the payload.
     depth : int
         A power of two above 3; up to 3 less are held.
+    hold : int
+        Clocks for which a payload is kept back.
     margin : int
         Payloads that still fit while ``room`` is 1, at least 5 below ``depth`` (with 0, ``room`` says nothing).
 
@@ -38,13 +40,16 @@ class Queue(wiring.Component):
         If ``depth`` is not a power of two above 3, or ``margin`` above what fits.
     """
 
-    def __init__(self, shape, *, depth=32, margin=0):
+    LATENCY = 2
+
+    def __init__(self, shape, *, depth=32, margin=0, hold=0):
         if depth <= LATE or depth != 1 << ceil_log2(depth):
             raise ValueError(f"A queue's depth must be a power of two above {LATE}, not {depth}")
         if not 0 <= margin < max(1, depth - LATE - 1):
             raise ValueError(f"A queue of {depth} cannot keep room for {margin}")
         self._depth = depth
         self._margin = margin
+        self._hold = hold
         super().__init__({
             "i": In(stream.Signature(shape)),
             "o": Out(stream.Signature(shape)),
@@ -69,9 +74,17 @@ class Queue(wiring.Component):
             write.en.eq(push),
             write.data.eq(self.i.payload),
         ]
-        m.d.sync += some.eq(push | Mux(pull, following != write.addr, some))
         with m.If(push):
             m.d.sync += write.addr.eq(write.addr + 1)
+        shown, shown_to = push, write.addr
+        for clock in range(self._hold):
+            shown, before = Signal(name=f"shown_{clock}"), shown
+            m.d.sync += shown.eq(before)
+        if self._hold:
+            shown_to = Signal.like(write.addr)
+            with m.If(shown):
+                m.d.sync += shown_to.eq(shown_to + 1)
+        m.d.sync += some.eq(shown | Mux(pull, following != shown_to, some))
         with m.If(pull):
             m.d.sync += [read.addr.eq(following), following.eq(following + 1)]
 

@@ -6,7 +6,10 @@ from amaranth.lib.wiring import In, Out
 
 from .layouts import FRAME_LEN_BITS
 
-__all__ = ["Slicer", "step_layout"]
+__all__ = ["SLICER_CLOCKS", "Slicer", "step_layout"]
+
+SLICER_CLOCKS = 2
+"""From a row's being taken to its step."""
 
 
 def at_most(a, b):
@@ -42,7 +45,7 @@ def step_layout(geometry):
         "behind": 1,  # no word: a fault behind the last unit
         "closing": 1,  # no word: all fragments of a datagram are done
         "fault": 2,
-        "plan": g.plan,
+        "number": range(g.queue_depth),  # of the plan
     })
 
 
@@ -63,7 +66,14 @@ class Slicer(wiring.Component):
 
     Members
     -------
-    plan : In(stream.Signature(geometry.plan))
+    plan : In(stream.Signature(geometry.opening))
+        Taken with the frame's beginning.
+    slicing, number : In
+        The rest of the plan taken last, and its number.
+    ranging_at, ranging : Out, In
+        The plans' read port: of the plan with a number.
+    finished : Out(1)
+        A frame's last clock: what follows of it are steps that are under way.
     rows : In(stream.Signature(geometry.row_end))
     o : Out(stream.Signature(step_layout(geometry), always_ready=True))
     room : In(1)
@@ -73,7 +83,12 @@ class Slicer(wiring.Component):
     def __init__(self, geometry):
         self._geometry = geometry
         super().__init__({
-            "plan": In(stream.Signature(geometry.plan)),
+            "plan": In(stream.Signature(geometry.opening)),
+            "slicing": In(geometry.slicing),
+            "number": In(range(geometry.queue_depth)),
+            "ranging_at": Out(range(geometry.queue_depth)),
+            "ranging": In(geometry.ranging),
+            "finished": Out(1),
             "rows": In(stream.Signature(geometry.row_end)),
             "o": Out(stream.Signature(step_layout(geometry), always_ready=True)),
             "room": In(1),
@@ -83,7 +98,7 @@ class Slicer(wiring.Component):
         m = Module()
         g = self._geometry
         size, bits = g.bus_bytes, g.lane_bits
-        plan, step = self.plan.payload, self.o.payload
+        opening, slicing, ranging, step = self.plan.payload, self.slicing, self.ranging, self.o.payload
         top = size - 1
 
         def named(value, name):
@@ -92,74 +107,61 @@ class Slicer(wiring.Component):
             m.d.comb += signal.eq(value)
             return signal
 
-        # --- Where in the frame the window stands.
+        # --- Where in the frame the window stands. What can be known a word ahead is kept in registers: the loop from a row's end to the
+        # next window must be short.
+        active = Signal()  # a frame is under way
+        plan = Signal(g.opening)  # of it, and its number
         at = Signal(range(g.store_rows))  # of head
-        taken_next = Signal(FRAME_LEN_BITS - bits, init=1)  # rows of the frame up to head
-        begin = Signal(init=1)  # nothing of the frame is taken
-        shift = Signal(bits, init=top)
+        taken_next = Signal(FRAME_LEN_BITS - bits)  # rows of the frame up to head
+        at_limit = Signal()  # nothing behind limit_lane of head belongs to the frame
+        in_header = Signal()
         same = Signal()
         back = Signal()
-        row = Signal(g.row_bits)  # of the frame that leaves
-        row_next = Signal(g.row_bits, init=1)
-        fresh = Signal(init=1)  # a unit begins
-        segment_first = Signal(init=1)
+        left = Signal(g.row_bits)  # rows to a full segment's last
+        full = Signal()  # the word ends a full segment
+        until = Signal(
+            bits + 1
+        )  # its last byte in the window, if the frame does not end before: in head (over) or in older, and in which lane
+        shift, next_shift, carry = Signal(bits), Signal(bits), Signal()
+        tail = Signal(bits + 1)  # where a full segment ends in its window
+        fresh = Signal()  # a unit begins
+        segment_first = Signal()
         segment_second = Signal()
-        level = Signal(init=1)  # S is where the frame's rows begin
-        opening = Signal(init=1)  # no word of the frame has been made
+        level = Signal()  # S is where the frame's rows begin
         drain = Signal()  # the frame's units are done, its rows are not
         owed = Signal()  # ... or they are, but a fault is still to be told
         closing = Signal()  # the datagram's fragments are done, and its rows, if finished
         finished = Signal()
-
-        # What can be known a word ahead is kept in registers: the loop from a row's end to the next window must be short.
-        header_rows = plan.header_len >> bits
-        limit_row, limit_lane = plan.end >> bits, plan.end[:bits]
-        more_header, full_next, at_limit_next = Signal(), Signal(), Signal()
-        until_next = Signal(bits + 1)
-        tail_next = Signal(bits + 1)
-        skips = plan.skips
-        in_header = named(Mux(begin, skips | plan.moved, more_header), "in_header")
-        full = named(Mux(opening, plan.single, full_next), "full")  # the word ends a full segment
-        at_limit = named(Mux(begin, plan.limit_first, at_limit_next), "at_limit")  # nothing behind limit_lane of head belongs to the frame
-
-        # --- The word's last byte in the window, if the frame does not end before: in head (over) or in older, and in which lane.
-        until = named(Mux(opening, plan.until, until_next), "until")
+        swallow = Signal()  # no word is made of the frame any more
         over = until[bits]
 
         def in_word(lane):
             """Whether a lane, of the row in which the word ends, is not behind its last byte."""
             return at_most(lane, until[:bits])
 
-        def end_of(full, level, tail, shift):
-            return Mux(full, Mux(level, Cat(plan.last_lane, C(1, 1)), tail), Cat(shift, C(1, 1)))
-
         # --- Does the frame end in it? In the row where it says so, or where the plan's limit lies.
         head = self.rows.payload
         older = Signal(g.row_end)
         older_ends = Signal()  # as the wire has it, limit or not
         older_hides = Signal()  # a fault behind the limit is no fault of the unit: it is told once that is done
-        beyond = named(~head.empty & ~at_most(head.lane, limit_lane), "beyond")
+        beyond = named(~head.empty & ~at_most(head.lane, plan.limit_lane), "beyond")
         hides = at_limit & beyond & (head.fault != 0)
         by_older = named(older.last | back, "by_older")
         needs_head = named(~by_older & over, "needs_head")
         older_done = older.last & ((over & ~back) | in_word(older.lane))
-        head_done = needs_head & ((at_limit & in_word(limit_lane)) | (head.last & (head.empty | in_word(head.lane))))
+        head_done = needs_head & ((at_limit & in_word(plan.limit_lane)) | (head.last & (head.empty | in_word(head.lane))))
         ends = named(older_done | head_done, "ends")
 
         # --- What this clock does.
-        swallow = plan.swallow | drain
         ufo = plan.ufo if g.ufo else C(0)
-        needs_row = swallow | Mux(in_header, skips, needs_head)
+        needs_row = swallow | Mux(in_header, plan.skips, needs_head)
         pop, finish, go, emit = Signal(), Signal(), Signal(), Signal()
-        total = Signal(bits + 1)
-        next_shift, carry = total[:bits], total[bits]
-        next_tail = Signal(bits + 1)
+        moves = (carry | plan.less) & ~plan.more
         m.d.comb += [
-            total.eq(shift + plan.step_lane),
-            next_tail.eq(plan.last_lane + next_shift + 1),
-            go.eq(self.plan.valid & self.room & (self.rows.valid | ~needs_row | owed | closing)),
+            go.eq(active & self.room & (self.rows.valid | ~needs_row | owed | closing)),
             self.rows.ready.eq(go & pop),
-            self.plan.ready.eq(go & finish),
+            self.finished.eq(go & finish),
+            self.plan.ready.eq(~active | (go & finish)),
         ]
         done = ends & Mux(by_older, older_ends & ~older_hides, head.last & ~hides)
         with m.If(closing):
@@ -170,9 +172,8 @@ class Slicer(wiring.Component):
             m.d.comb += [pop.eq(1), finish.eq(head.last), emit.eq(head.last & (~drain | (head.fault != 0)))]
         with m.Elif(in_header):
             # (A window that does not begin with a row of its own needs the one before.)
-            m.d.comb += [pop.eq(skips), emit.eq(plan.moved)]
+            m.d.comb += [pop.eq(plan.skips), emit.eq(plan.moved)]
         with m.Else():
-            moves = (carry | plan.step_row.less) & ~plan.step_row.more
             m.d.comb += [
                 pop.eq(Mux(full & ~ends, moves, needs_head)),
                 finish.eq(done & ~ufo),
@@ -184,7 +185,7 @@ class Slicer(wiring.Component):
             m.d.sync += [
                 at.eq(at + 1),
                 taken_next.eq(taken_next + 1),
-                at_limit_next.eq(plan.limit & (taken_next == limit_row)),
+                at_limit.eq(slicing.limit & (taken_next == slicing.limit_row)),
                 older.eq(head),
                 older_ends.eq(head.last),
                 older_hides.eq(hides),
@@ -192,69 +193,67 @@ class Slicer(wiring.Component):
             with m.If(at_limit):
                 m.d.sync += older.last.eq(1)
             with m.If(at_limit & beyond):
-                m.d.sync += older.lane.eq(limit_lane)
+                m.d.sync += older.lane.eq(plan.limit_lane)
         with m.If(go & closing):
             m.d.sync += closing.eq(0)
+        with m.Elif(go & ~swallow & in_header):
+            m.d.sync += in_header.eq(plan.skips & (taken_next != slicing.skip))
         with m.Elif(go & ~swallow):
-            fills = plan.cut & (row_next == plan.last_row)
+            fills = plan.cut & Mux(fresh, plan.pair, left == 1)
+            end = Mux(level, Cat(plan.last_lane, C(1, 1)), tail)
+            next_tail = Signal(bits + 1)
+            m.d.comb += next_tail.eq(plan.last_lane + next_shift + 1)
             m.d.sync += [
-                begin.eq(0),
                 same.eq(0),
                 back.eq(0),
-                full_next.eq(fills),
-                until_next.eq(end_of(fills, level, tail_next, shift)),
-                opening.eq(in_header),
-                fresh.eq(in_header),
+                left.eq(Mux(fresh, slicing.span_less, left - 1)),
+                full.eq(fills),
+                until.eq(Mux(fills, end, Cat(shift, C(1, 1)))),
+                fresh.eq(0),
+                drain.eq(ends),
+                swallow.eq(ends),
+                owed.eq(ends & Mux(by_older, older_ends & older_hides, head.last & hides)),
+                closing.eq(ends & ufo),
+                finished.eq(done),
             ]
-            with m.If(in_header):
+            with m.If(full):
                 m.d.sync += [
-                    more_header.eq(skips & (taken_next != plan.skip)),
-                    row.eq(header_rows),
-                    row_next.eq(header_rows + 1),
-                    shift.eq(plan.shift),
-                    tail_next.eq(plan.tail),
-                    level.eq(~plan.moved),
+                    shift.eq(next_shift),
+                    Cat(next_shift, carry).eq(next_shift + plan.step_lane),
+                    tail.eq(next_tail),
+                    until.eq(Mux(plan.single, next_tail, Cat(next_shift, C(1, 1)))),
+                    same.eq(~moves),
+                    back.eq(~carry & plan.more),
+                    fresh.eq(1),
+                    segment_first.eq(0),
+                    segment_second.eq(segment_first),
+                    level.eq(0),
+                    full.eq(plan.single),
                 ]
-                with m.If(~skips):
-                    m.d.sync += at_limit_next.eq(plan.limit_first)
-            with m.Else():
-                m.d.sync += [
-                    row.eq(row_next),
-                    row_next.eq(row_next + 1),
-                    drain.eq(ends),
-                    owed.eq(ends & Mux(by_older, older_ends & older_hides, head.last & hides)),
-                    closing.eq(ends & ufo),
-                    finished.eq(done),
-                ]
-                with m.If(full):
-                    m.d.sync += [
-                        shift.eq(next_shift),
-                        tail_next.eq(next_tail),
-                        until_next.eq(end_of(plan.single, C(0), next_tail, next_shift)),
-                        same.eq(~moves),
-                        back.eq(~carry & plan.step_row.more),
-                        row.eq(header_rows),
-                        row_next.eq(header_rows + 1),
-                        fresh.eq(1),
-                        segment_first.eq(0),
-                        segment_second.eq(segment_first),
-                        level.eq(0),
-                        full_next.eq(plan.single),
-                    ]
+
+        # --- The next frame.
         with m.If(go & finish):
+            m.d.sync += active.eq(0)
+        with m.If(self.plan.valid & self.plan.ready):
             m.d.sync += [
-                begin.eq(1),
-                opening.eq(1),
+                active.eq(1),
+                plan.eq(opening),
                 taken_next.eq(1),
-                shift.eq(top),
+                at_limit.eq(opening.limit_first),
+                in_header.eq(opening.passes),
                 same.eq(0),
                 back.eq(0),
-                row.eq(0),
-                row_next.eq(1),
+                full.eq(opening.single),
+                until.eq(opening.until),
+                shift.eq(opening.shift),
+                next_shift.eq(opening.next_shift),
+                carry.eq(opening.carry),
+                tail.eq(opening.tail),
                 fresh.eq(1),
                 segment_first.eq(1),
                 segment_second.eq(0),
-                level.eq(1),
+                level.eq(~opening.moved),
+                swallow.eq(opening.swallow),
                 drain.eq(0),
                 owed.eq(0),
                 closing.eq(0),
@@ -266,13 +265,13 @@ class Slicer(wiring.Component):
         with m.If(by_older):
             m.d.comb += end_lane.eq(older.lane)
         with m.Elif(at_limit & (beyond | ~head.last)):
-            m.d.comb += end_lane.eq(limit_lane)
+            m.d.comb += end_lane.eq(plan.limit_lane)
         with m.Else():
             m.d.comb += end_lane.eq(head.lane)
         nothing = ~by_older & head.last & head.empty  # of this row, so the word ends with the row before
         no_word = swallow | closing
         fault = Mux(by_older, Mux(older_hides, 0, older.fault), Mux(hides, 0, head.fault))
-        made = Signal.like(step)  # but for the word's range, which is worked out in the clock that follows
+        made = Signal.like(step)  # but for the word's range and row, which are worked out in the clock that follows
         valid = Signal()
         word = Signal()
         cut_off = Signal()
@@ -289,7 +288,6 @@ class Slicer(wiring.Component):
             made.at.eq(at - back),
             made.same.eq(same),
             made.shift.eq(shift),
-            made.row.eq(row),
             made.first.eq(fresh),
             made.last.eq(no_word | (~in_header & (ends | full))),
             made.segment_first.eq(segment_first),
@@ -299,21 +297,25 @@ class Slicer(wiring.Component):
             made.behind.eq(drain & ~closing),
             made.closing.eq(closing),
             made.fault.eq(Mux(closing, 0, Mux(drain, Mux(owed, older.fault, head.fault), Mux(~in_header & ends, fault, 0)))),
-            made.plan.eq(plan),
+            made.number.eq(self.number),
         ]
+        m.d.comb += self.ranging_at.eq(made.number)
+        header_row, header_lane = ranging.header_len >> bits, ranging.header_len[:bits]
         last_byte = Signal(bits + 1)  # of the word in the window, counted from shift + 1
         m.d.comb += last_byte.eq(Mux(empty, Cat(C(top, bits), 0), end) - made.shift)
-        high = Mux(cut_off, last_byte, Mux(filled, made.plan.last_lane + 1, size))
-        low = Mux(made.first, made.plan.header_len[:bits], 0)
+        high = Mux(cut_off, last_byte, Mux(filled, ranging.last_lane + 1, size))
+        low = Mux(made.first, header_lane, 0)
         # A frame may end with a header that fills its last row: then this is no word, and that row is the last.
         hollow = made.first & cut_off & (low == 0) & (high == 0)
         m.d.sync += [
             self.o.valid.eq(valid),
-            step.eq(made),
+            *(step[name].eq(made[name]) for name, _ in step.shape() if name not in ("low", "high", "write", "row")),
             step.low.eq(Mux(word & ~hollow, low, size)),
             step.high.eq(Mux(word & ~hollow, high, size)),
             step.write.eq(word & ~hollow),
         ]
-        with m.If(hollow):
-            m.d.sync += step.row.eq((made.plan.header_len >> bits) - 1)
+        with m.If(valid):
+            m.d.sync += step.row.eq(Mux(made.first, header_row, step.row + 1))
+            with m.If(hollow):
+                m.d.sync += step.row.eq(header_row - 1)
         return m

@@ -25,6 +25,9 @@ QUEUE_LENGTHS = (8, 1024)
 CHAINS = 16
 """Of the queues of chains that were fetched, each of which holds up to 13."""
 
+MARGIN = 2
+"""Chains that can still come when the walker is told that there is no room: one since it was told, one that has begun."""
+
 RESERVE = 32
 """Segments for which there is room when a chain is begun, where the queue is long enough: more than Linux puts into one."""
 
@@ -40,8 +43,8 @@ class VirtioNet(wiring.Component):
         m_axi  ◀──────── WriteChannel, ReadChannel ◀─────────────┘      └ Transmitter's, too
 
     Frames of the transmit queue leave with their request in ``tuser``, as `OffcutTx` takes it. Frames for the driver are held until they
-    are whole; one longer than ``config.mtu_max`` is dropped, one that comes before the driver is there, too. While the driver has no
-    buffers, ``rx`` waits. docs/virtio.md tells the rest.
+    are whole; one longer than ``config.mtu_max`` is dropped, one whose ``tkeep`` breaks the contract, and one that comes before the driver is
+    there, too. While the driver has no buffers, ``rx`` waits. docs/virtio.md tells the rest.
 
     Parameters
     ----------
@@ -117,7 +120,7 @@ class VirtioNet(wiring.Component):
         m.submodules.reads = cleared(reads)
         m.submodules.writes = cleared(writes)
         chains = [Store(g.segment, depth=g.max_queue) for _ in QUEUES]
-        records = [Queue(g.record, depth=CHAINS, margin=1) for _ in QUEUES]
+        records = [Queue(g.record, depth=CHAINS, margin=MARGIN) for _ in QUEUES]
         for q, name in zip(QUEUES, ("rx", "tx"), strict=True):
             m.submodules[f"{name}_chains"] = cleared(chains[q])
             m.submodules[f"{name}_records"] = cleared(records[q])
@@ -134,8 +137,8 @@ class VirtioNet(wiring.Component):
             mmio.mtu.eq(self.mtu),
             mmio.link.eq(self.link),
             mmio.used.eq(walker.used),
-            mmio.quiet.eq(reads.quiet & writes.quiet),
         ]
+        m.d.sync += mmio.quiet.eq(reads.quiet & writes.quiet)
         m.d.sync += mmio.fault.eq(mmio.running & (walker.malformed | reads.outside | reads.error | writes.outside | writes.error))
 
         # --- The rings.
@@ -159,12 +162,12 @@ class VirtioNet(wiring.Component):
                 store.rollback.eq(walker.rollback[q]),
                 walker.full[q].eq(store.full),
                 walker.empty[q].eq(store.empty),
-                walker.room[q].eq((store.level <= g.max_queue - reserve) & queue.room),
                 queue.i.valid.eq(walker.commit[q]),
                 queue.i.p.head.eq(walker.head),
                 queue.i.p.frame_len.eq(walker.frame_len),
                 queue.i.p.stop.eq(store.stop),
             ]
+            m.d.sync += walker.room[q].eq((store.level <= g.max_queue - reserve) & queue.room)
 
         # --- Out.
         wiring.connect(m, chains[TX].o, transmitter.segments)
@@ -191,11 +194,13 @@ class VirtioNet(wiring.Component):
             scatterer.mergeable.eq(mmio.mergeable),
             chains[RX].skip.eq(scatterer.skip),
             chains[RX].skip_to.eq(scatterer.skip_to),
-            scatterer.pull.eq(writes.pull),
+            scatterer.begin.eq(writes.begin),
             scatterer.first_lane.eq(writes.first_lane),
             scatterer.last_lane.eq(writes.last_lane),
+            scatterer.pull.eq(writes.pull),
+            scatterer.final.eq(writes.final),
+            scatterer.owed.eq(writes.owed),
             writes.source.eq(scatterer.source),
-            writes.source_valid.eq(scatterer.source_valid),
         ]
         m.d.sync += self.stat_rx_drop.eq(frames.drop | scatterer.drop)
 
@@ -207,9 +212,6 @@ class VirtioNet(wiring.Component):
                 channel.window_size.eq(self.window_size),
             ]
         for name, member in self.m_axi.signature.members.items():
-            ours, theirs = (
-                getattr(self.m_axi, name),
-                getattr(reads if name[0] == "a" and name[1] == "r" or name[0] == "r" else writes, name),
-            )
+            ours, theirs = getattr(self.m_axi, name), getattr(reads if name.startswith(("ar", "r")) else writes, name)
             m.d.comb += ours.eq(theirs) if member.flow == Out else theirs.eq(ours)
         return m

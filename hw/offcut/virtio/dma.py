@@ -1,7 +1,7 @@
 """The two halves of the AXI4 port: who asks is served burst by burst, and nothing outside the window is ever asked for."""
 
 from amaranth import Cat, Module, Mux, Signal
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from offcut.axi import BURST_INCR, PAGE_BYTES, Axi4
@@ -9,7 +9,7 @@ from offcut.tx.queue import Queue
 
 from .layouts import LANE_BITS, LANES, MARK_BITS
 
-__all__ = ["MOST_WRITES", "READS_DEPTH", "ReadChannel", "WriteChannel", "lanes_between"]
+__all__ = ["MOST_WRITES", "READS_DEPTH", "ReadChannel", "WriteChannel"]
 
 PAGE_BITS = PAGE_BYTES.bit_length() - 1
 MOST_WRITES = 16
@@ -17,36 +17,39 @@ READS_DEPTH = 16
 """Of the queue of reads under way, of which it holds 13."""
 
 
-def channels(addr_width, *letters):
-    """The members of an AXI4 port whose names begin with these letters."""
-    members = Axi4(addr_width, 8 * LANES).members
-    return {name: member for name, member in members.items() if name.startswith(letters)}
-
-
-def lanes_between(first, last):
-    """One bit for each lane: whether it lies between two lanes."""
-    return Cat((lane >= first) & (lane <= last) for lane in range(LANES))
+def half(addr_width, *letters):
+    """The members of either half: the channels of an AXI4 port whose names begin with these letters, and what both halves have."""
+    bus = Axi4(addr_width, 8 * LANES).members
+    return {
+        "halt": In(1),
+        "quiet": Out(1),
+        "outside": Out(1),
+        "error": Out(1),
+        "window_base": In(64),
+        "window_size": In(64),
+        **{name: member for name, member in bus.items() if name.startswith(letters)},
+    }
 
 
 class Window:
-    """Whether an address may be issued: two clocks behind the one in which it is set.
+    """Whether an address may be issued: known two clocks behind the last one in which it was shown with ``take``.
 
     The window is one of 4 KiB pages: a burst never leaves its page, so its first address speaks for all of it.
     """
 
-    def __init__(self, m, addr, base, size):
+    def __init__(self, m, take, addr, base, size):
         offset = Signal(64 - PAGE_BITS)
         wraps = Signal()
         pages = Signal(64 - PAGE_BITS)
         all_allowed = Signal()
-        self.inside = Signal()
+        self.inside = Signal(name="inside")
+        with m.If(take):
+            m.d.sync += [offset.eq(addr[PAGE_BITS:-1] - base[PAGE_BITS:]), wraps.eq(addr[-1])]
         m.d.sync += [
-            offset.eq(addr[PAGE_BITS:-1] - base[PAGE_BITS:]),
-            wraps.eq(addr[-1]),
             pages.eq(size[PAGE_BITS:]),
             all_allowed.eq(size == 0),
+            self.inside.eq(~wraps & (all_allowed | (offset < pages))),
         ]
-        m.d.comb += self.inside.eq(~wraps & (all_allowed | (offset < pages)))
 
 
 class ReadChannel(wiring.Component):
@@ -85,13 +88,7 @@ class ReadChannel(wiring.Component):
             "data": In(stream.Signature(geometry.data_read)),
             "word": Out(stream.Signature(8 * LANES, always_ready=True)),
             "beat": Out(stream.Signature(geometry.beat, always_ready=True)),
-            "halt": In(1),
-            "quiet": Out(1),
-            "outside": Out(1),
-            "error": Out(1),
-            "window_base": In(64),
-            "window_size": In(64),
-            **channels(geometry.addr_width, "ar", "r"),
+            **half(geometry.addr_width, "ar", "r"),
         })
 
     def elaborate(self, platform):
@@ -101,9 +98,9 @@ class ReadChannel(wiring.Component):
         # --- One request at a time is looked at, and asked for.
         request = Signal(g.data_read)
         for_ring = Signal()
-        m.submodules.reads = reads = Queue(data.StructLayout({"ring": 1, "request": g.data_read}), depth=READS_DEPTH)
-        window = Window(m, request.addr, self.window_base, self.window_size)
+        m.submodules.reads = reads = Queue(g.under_way, depth=READS_DEPTH)
         idle = Signal()
+        window = Window(m, idle, Mux(self.ring.valid, self.ring.p.addr, self.data.p.addr), self.window_base, self.window_size)
         m.d.comb += [
             self.arid.eq(0),
             self.arsize.eq(LANE_BITS),
@@ -111,7 +108,7 @@ class ReadChannel(wiring.Component):
             self.arcache.eq(self._cache),
             self.arprot.eq(0),
             reads.i.p.ring.eq(for_ring),
-            reads.i.p.request.eq(request),
+            *(reads.i.p[name].eq(request[name]) for name, _ in g.under_way if name != "ring"),
         ]
         with m.If(self.arready):
             m.d.sync += self.arvalid.eq(0)
@@ -147,10 +144,10 @@ class ReadChannel(wiring.Component):
         # --- What comes belongs to the oldest read.
         under_way = Signal(range(READS_DEPTH + 1))
         came = self.rvalid & self.rready
-        read = reads.o.payload.request
+        read = reads.o.payload
         beginning = Signal(init=1)
         pause = Signal()
-        final = read.last & self.rlast & ~reads.o.payload.ring
+        final = read.last & self.rlast & ~read.ring
         m.d.comb += [
             self.rready.eq(reads.o.valid & ~pause),
             reads.o.ready.eq(came & self.rlast),
@@ -164,9 +161,9 @@ class ReadChannel(wiring.Component):
         with m.If(came):
             m.d.sync += beginning.eq(self.rlast)
         m.d.sync += [
-            self.word.valid.eq(came & reads.o.payload.ring),
+            self.word.valid.eq(came & read.ring),
             self.word.payload.eq(self.rdata),
-            self.beat.valid.eq(came & ~reads.o.payload.ring),
+            self.beat.valid.eq(came & ~read.ring),
             self.beat.p.data.eq(self.rdata),
             self.beat.p.first_lane.eq(Mux(beginning, read.first_lane, 0)),
             self.beat.p.last_lane.eq(Mux(self.rlast, read.last_lane, LANES - 1)),
@@ -192,8 +189,12 @@ class WriteChannel(wiring.Component):
     ring : In(stream.Signature(geometry.ring_write))
     data : In(stream.Signature(geometry.data_write))
         A burst whose words are pulled later.
-    pull : Out(1), first_lane, last_lane : Out(3), source : In(64)
-        A word is taken in a clock with ``pull`` and ``source_valid``: these lanes of it.
+    begin : Out(1), first_lane, last_lane : Out(3)
+        For a clock: the words of the next burst will be pulled, from this lane of the first to that one of the last.
+    pull : Out(1), final : Out(1), source : In(64)
+        A word is taken in a clock with ``pull``; the burst's last one.
+    owed : Out(1)
+        A burst was taken from ``data`` whose words have not all been pulled.
     asked, done : Out(6)
         Writes taken from ``ring`` and ``data``, and writes answered, since reset, in that order.
     halt, quiet, outside, error, window_base, window_size
@@ -208,20 +209,16 @@ class WriteChannel(wiring.Component):
         super().__init__({
             "ring": In(stream.Signature(geometry.ring_write)),
             "data": In(stream.Signature(geometry.data_write)),
-            "pull": Out(1),
+            "begin": Out(1),
             "first_lane": Out(LANE_BITS),
             "last_lane": Out(LANE_BITS),
+            "pull": Out(1),
+            "final": Out(1),
+            "owed": Out(1),
             "source": In(8 * LANES),
-            "source_valid": In(1),
             "asked": Out(MARK_BITS),
             "done": Out(MARK_BITS),
-            "halt": In(1),
-            "quiet": Out(1),
-            "outside": Out(1),
-            "error": Out(1),
-            "window_base": In(64),
-            "window_size": In(64),
-            **channels(geometry.addr_width, "aw", "w", "b"),
+            **half(geometry.addr_width, "aw", "w", "b"),
         })
 
     def elaborate(self, platform):
@@ -231,8 +228,8 @@ class WriteChannel(wiring.Component):
         request = Signal(g.data_write)
         word, strobes = Signal(8 * LANES), Signal(LANES)
         for_ring = Signal()
-        window = Window(m, request.addr, self.window_base, self.window_size)
         idle = Signal()
+        window = Window(m, idle, Mux(self.ring.valid, self.ring.p.addr, self.data.p.addr), self.window_base, self.window_size)
         left = Signal(5)  # beats of the burst that is being pulled
         w_free = ~self.wvalid | self.wready
         m.d.comb += [
@@ -251,20 +248,22 @@ class WriteChannel(wiring.Component):
         with m.If(self.bvalid):
             m.d.sync += self.done.eq(self.done + 1)
 
-        # --- Words of a burst, each when it is there.
-        beginning, final_lane = Signal(), Signal(LANE_BITS)
-        first_lane = Signal(LANE_BITS)
+        # --- Words of a burst.
+        beginning = Signal()
+        first_lanes, last_lanes = Signal(LANES), Signal(LANES)
         m.d.comb += [
+            self.first_lane.eq(request.first_lane),
+            self.last_lane.eq(request.last_lane),
             self.pull.eq((left != 0) & w_free),
-            self.first_lane.eq(Mux(beginning, first_lane, 0)),
-            self.last_lane.eq(Mux(left == 1, final_lane, LANES - 1)),
+            self.final.eq(left == 1),
+            self.owed.eq((left != 0) | (~idle & ~for_ring)),
         ]
-        with m.If(self.pull & self.source_valid):
+        with m.If(self.pull):
             m.d.sync += [
                 self.wvalid.eq(1),
                 self.wdata.eq(self.source),
-                self.wstrb.eq(lanes_between(self.first_lane, self.last_lane)),
-                self.wlast.eq(left == 1),
+                self.wstrb.eq((first_lanes | ~beginning.replicate(LANES)) & (last_lanes | ~self.final.replicate(LANES))),
+                self.wlast.eq(self.final),
                 left.eq(left - 1),
                 beginning.eq(0),
             ]
@@ -306,15 +305,16 @@ class WriteChannel(wiring.Component):
                     with m.If(for_ring):
                         m.d.sync += [self.wvalid.eq(1), self.wdata.eq(word), self.wstrb.eq(strobes), self.wlast.eq(1)]
                     with m.Else():
+                        m.d.comb += self.begin.eq(1)
                         m.d.sync += [
                             left.eq(request.beats),
                             beginning.eq(1),
-                            first_lane.eq(request.first_lane),
-                            final_lane.eq(request.last_lane),
+                            first_lanes.eq(Cat(lane >= request.first_lane for lane in range(LANES))),
+                            last_lanes.eq(Cat(lane <= request.last_lane for lane in range(LANES))),
                         ]
                     m.next = "Idle"
             with m.State("Refused"):
-                m.d.comb += idle.eq(1)
+                m.d.comb += [idle.eq(1), self.owed.eq(1)]
 
         m.d.comb += self.quiet.eq(idle & (self.asked == self.done) & ~self.awvalid & ~self.wvalid & (left == 0))
         return m

@@ -79,6 +79,8 @@ class Geometry:
         self.ring_write = data.StructLayout(address | {"data": 8 * LANES, "strb": LANES})
         self.data_read = data.StructLayout(address | {"beats": 5} | lanes | chain)
         self.data_write = data.StructLayout(address | {"beats": 5} | lanes)
+        self.under_way = data.StructLayout({"ring": 1} | lanes | chain)
+        """A read that has been asked for, of the rings or of frames."""
         self.beat = data.StructLayout({"data": 8 * LANES} | lanes | chain)
         """One word as it was read; ``first`` and ``last`` of its chain."""
         self.word = data.StructLayout({"data": 8 * LANES, "last_lane": LANE_BITS, "last": 1})

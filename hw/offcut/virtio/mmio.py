@@ -17,7 +17,7 @@ ADDR_WIDTH = 12
 WORD_BITS = 10
 """Of an address, in words."""
 
-SETTLE = 3
+SETTLE = 4
 """Clocks from `halt` until `quiet` speaks of it."""
 
 BASES = {
@@ -181,7 +181,6 @@ class Mmio(wiring.Component):
         m.d.comb += [self.set_queue.eq(selected), self.set_data.eq(data)]
         for index, (name, (base, multiple)) in enumerate(BASES.items()):
             for half, suffix in enumerate(("Low", "High")):
-                beyond = data[ceil_log2(multiple) :] if half else data
                 beyond = data[max(0, self._addr_width - 32) :] if half else data[: ceil_log2(multiple)]
                 with m.If(written(name + suffix) & set_up):
                     m.d.comb += [self.set.eq(1), self.set_base.eq(base), self.set_high.eq(half)]
@@ -203,8 +202,12 @@ class Mmio(wiring.Component):
         mac, mtu, link = Signal.like(self.mac), Signal.like(self.mtu), Signal.like(self.link)
         generation = Signal(8)
         changed = Signal()
-        m.d.sync += [mac.eq(self.mac), mtu.eq(self.mtu), link.eq(self.link)]
-        m.d.comb += changed.eq(Cat(mac, mtu, link) != Cat(self.mac, self.mtu, self.link))
+        m.d.sync += [
+            mac.eq(self.mac),
+            mtu.eq(self.mtu),
+            link.eq(self.link),
+            changed.eq(Cat(mac, mtu, link) != Cat(self.mac, self.mtu, self.link)),
+        ]
         with m.If(changed):
             m.d.sync += generation.eq(generation + 1)
         values = {"mac": mac, "status": Cat(link, C(0, 15)), "max_virtqueue_pairs": C(1, 16), "mtu": mtu}
@@ -260,8 +263,7 @@ class Mmio(wiring.Component):
                     m.d.sync += settle.eq(settle - 1)
                 with m.Elif(self.quiet):
                     m.next = "Answer"
-                    with m.If(resetting):
-                        m.d.comb += self.clear.eq(1)
+                    m.d.sync += self.clear.eq(resetting)
             with m.State("Answer"):
                 m.d.sync += bus.bvalid.eq(1)
                 with m.If(bus.bvalid & bus.bready):
@@ -269,6 +271,7 @@ class Mmio(wiring.Component):
                     m.next = "Idle"
         with m.If(self.clear):
             m.d.sync += [
+                self.clear.eq(0),
                 status.eq(0),
                 interrupt.eq(0),
                 accepted.eq(0),

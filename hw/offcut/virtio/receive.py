@@ -1,7 +1,7 @@
 """The receive queue's data: frames are kept whole, and written into the driver's buffers."""
 
 from amaranth import Array, Cat, Module, Mux, ResetInserter, Signal, unsigned
-from amaranth.lib import memory, stream, wiring
+from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
@@ -9,7 +9,7 @@ from offcut.axi import AxiStream
 from offcut.tx.queue import Queue
 
 from .bursts import Bursts
-from .layouts import CHAIN_BITS, HEADER_BYTES, LANE_BITS, LANES
+from .layouts import HEADER_BYTES, LANE_BITS, LANES
 
 __all__ = ["FrameStore", "Scatterer", "frame_bits"]
 
@@ -19,6 +19,9 @@ NUM_BUFFERS_AT = 10
 FRAMES = 32
 """Of the queue of lengths."""
 
+LANES_BY_BIT = [[lane for lane in range(LANES) if lane >> bit & 1] for bit in range(LANE_BITS)]
+"""Lanes whose number has a bit."""
+
 
 def frame_bits(frame_max):
     """Bits of a frame's length."""
@@ -26,9 +29,10 @@ def frame_bits(frame_max):
 
 
 class FrameStore(wiring.Component):
-    """Keeps frames in block RAM, and shows each when it is whole. One that is too long, or comes while nobody listens, is swallowed.
+    """Keeps frames in block RAM, and shows each when it is whole.
 
-    One beat a clock, while there is room.
+    A frame is swallowed to its end if it is too long, if its ``tkeep`` breaks the contract of :class:`offcut.axi.AxiStream`, or if nobody listens
+    at any time before its end. One beat a clock, while there is room.
 
     Parameters
     ----------
@@ -39,9 +43,9 @@ class FrameStore(wiring.Component):
     -------
     i : In(AxiStream(64))
     listen : In(1)
-        Sampled with a frame's first beat.
+        Without it every beat is taken, and its frame is swallowed.
     clear : In(1)
-        Forget everything, and swallow the rest of the frame that is coming.
+        Forget everything. Only while nobody listens.
     lengths : Out(stream.Signature(bits))
         Of the oldest frame, in bytes.
     at : In(unsigned(…)), take : In(1), data : Out(64)
@@ -73,36 +77,54 @@ class FrameStore(wiring.Component):
         lengths = Queue(unsigned(self._bits), depth=FRAMES, margin=4)
         m.submodules.lengths = ResetInserter(self.clear)(lengths)
 
-        # --- Beats in: the frame's bytes are counted, its words are written behind each other.
+        # --- A beat, and what its lanes say.
+        keep = self.i.tkeep
+        room = Signal()
+        listen = Signal()
+        beat, ends, unheard, broken = Signal(), Signal(), Signal(), Signal()
+        word, last_lane = Signal(8 * LANES), Signal(LANE_BITS)
+        m.d.comb += self.i.tready.eq(room | ~listen)
+        m.d.sync += [
+            listen.eq(self.listen),
+            beat.eq(self.i.tvalid & self.i.tready),
+            ends.eq(self.i.tlast),
+            unheard.eq(~listen),
+            broken.eq(~keep[0] | (keep[1:] & ~keep[:-1]).any() | ~(self.i.tlast | keep[-1])),
+            word.eq(self.i.tdata),
+            *(
+                bit.eq(Cat(keep[lane] & ~keep[lane + 1 : lane + 2].any() for lane in lanes).any())
+                for bit, lanes in zip(last_lane, LANES_BY_BIT, strict=True)
+            ),
+        ]
+
+        # --- A frame's words are written behind each other.
         oldest, begun, at = Signal(bits), Signal(bits), Signal(bits)  # the frame to be read, the one that is coming, the next word
         held = Signal(bits)
-        room = Signal()
-        inside, swallow = Signal(), Signal()
-        ignored = Mux(inside, swallow, ~self.listen)
-        length = Signal(self._bits + 1)
-        ones = Signal(LANE_BITS + 1)
-        m.d.comb += ones.eq(sum(self.i.tkeep))
-        beat = self.i.tvalid & self.i.tready
-        longer = Signal(self._bits + 1)
-        m.d.comb += longer.eq(Mux(inside, length, 0) + ones)
-        too_long = longer > self._frame_max
+        place = Signal(self._bits - LANE_BITS)  # of the word in its frame
+        inside, swallow, spoilt = Signal(), Signal(), Signal()
+        final_place, final_lane = divmod(self._frame_max - 1, LANES)
+        too_long = (place == final_place) & (~ends | (last_lane > final_lane))
         m.d.comb += [
             held.eq(at - oldest),
-            self.i.tready.eq(room | ignored),
+            spoilt.eq(swallow | unheard | broken | too_long),
             write.addr.eq(at),
-            write.data.eq(self.i.tdata),
-            write.en.eq(beat & ~ignored),
+            write.data.eq(word),
+            write.en.eq(beat),
         ]
-        m.d.sync += [room.eq((held < self._depth - 3) & lengths.room), lengths.i.valid.eq(0), self.drop.eq(0)]
+        m.d.sync += [
+            room.eq((held < self._depth - 4) & lengths.room),
+            lengths.i.valid.eq(beat & ends & ~spoilt),
+            lengths.i.payload.eq(Cat(last_lane, place) + 1),
+            self.drop.eq(beat & ends & spoilt),
+        ]
         with m.If(beat):
-            m.d.sync += [inside.eq(~self.i.tlast), swallow.eq(ignored | too_long), length.eq(longer)]
-            with m.If(~ignored):
-                m.d.sync += at.eq(at + 1)
-                with m.If(too_long):
-                    m.d.sync += at.eq(begun)
-                with m.Elif(self.i.tlast):
-                    m.d.sync += [begun.eq(at + 1), lengths.i.valid.eq(1), lengths.i.payload.eq(longer)]
-            m.d.sync += self.drop.eq(self.i.tlast & (ignored | too_long))
+            m.d.sync += [inside.eq(~ends), swallow.eq(spoilt & ~ends), place.eq(Mux(ends, 0, place + 1)), at.eq(at + 1)]
+            with m.If(spoilt):
+                m.d.sync += at.eq(begun)
+            with m.Elif(ends):
+                m.d.sync += begun.eq(at + 1)
+        with m.Elif(unheard):
+            m.d.sync += [swallow.eq(inside), at.eq(begun)]
 
         # --- Words out, by their place in the oldest frame.
         m.d.comb += [
@@ -114,10 +136,10 @@ class FrameStore(wiring.Component):
             self.data.eq(read.data),
         ]
         with m.If(self.lengths.valid & self.lengths.ready):
-            m.d.sync += oldest.eq(oldest + ((lengths.o.payload + LANES - 1) >> LANE_BITS))
+            m.d.sync += oldest.eq(oldest + lengths.o.payload[LANE_BITS:] + lengths.o.payload[:LANE_BITS].any())
 
         with m.If(self.clear):
-            m.d.sync += [oldest.eq(0), begun.eq(0), at.eq(0), swallow.eq(1), lengths.i.valid.eq(0), room.eq(0)]
+            m.d.sync += [oldest.eq(0), begun.eq(0), at.eq(0), lengths.i.valid.eq(0)]
         return m
 
 
@@ -140,7 +162,7 @@ class Scatterer(wiring.Component):
         For the store of segments.
     mergeable : In(1)
         Whether VIRTIO_NET_F_MRG_RXBUF was negotiated.
-    write : Out(stream.Signature(geometry.data_write)), pull, first_lane, last_lane, source, source_valid
+    write : Out(stream.Signature(geometry.data_write)), begin, first_lane, last_lane, pull, final, owed, source
         Of the write channel.
     completions : Out(stream.Signature(geometry.completion))
     drop : Out(1)
@@ -150,6 +172,7 @@ class Scatterer(wiring.Component):
     def __init__(self, geometry, *, frame_max):
         self._geometry = g = geometry
         self._bits = frame_bits(frame_max)
+        self._chain_bits = frame_bits(HEADER_BYTES + frame_max)
         super().__init__({
             "lengths": In(stream.Signature(unsigned(self._bits))),
             "at": Out(self._bits - LANE_BITS),
@@ -161,11 +184,13 @@ class Scatterer(wiring.Component):
             "skip_to": Out(g.head_bits + 1),
             "mergeable": In(1),
             "write": Out(stream.Signature(g.data_write)),
-            "pull": In(1),
+            "begin": In(1),
             "first_lane": In(LANE_BITS),
             "last_lane": In(LANE_BITS),
+            "pull": In(1),
+            "final": In(1),
+            "owed": In(1),
             "source": Out(8 * LANES),
-            "source_valid": Out(1),
             "completions": Out(stream.Signature(g.completion)),
             "drop": Out(1),
         })
@@ -174,49 +199,64 @@ class Scatterer(wiring.Component):
         m = Module()
         g = self._geometry
         m.submodules.bursts = bursts = Bursts(g)
-        m.submodules.done = done = Queue(g.completion, depth=16)
+        m.submodules.done = done = Queue(data.StructLayout({"head": g.head_bits, "len": self._chain_bits, "end": 1}), depth=16)
         m.submodules.pieces = pieces = memory.Memory(shape=unsigned(g.addr_width + 5), depth=16, init=[])
         piece_write, piece_read = pieces.write_port(), pieces.read_port(domain="comb")
-        wiring.connect(m, done.o, wiring.flipped(self.completions))
+        m.d.comb += [
+            self.completions.valid.eq(done.o.valid),
+            *(self.completions.p[name].eq(done.o.p[name]) for name, _ in g.completion),
+            done.o.ready.eq(self.completions.ready),
+        ]
         record = self.records.payload
 
-        # --- The bytes: a window of two words, from which any eight in a row are taken.
-        header = Signal()  # they come from the header, no longer from the frame
+        # --- The bytes: a window of two words, from which any eight in a row are taken. How far they must be turned is the same for a whole
+        # burst, whose first word begins in `first_lane`: byte `lane + shift` of the window, counted from `place - first_lane`.
         num_buffers = Signal(16)
         word, behind = Signal(8 * LANES), Signal(8 * LANES)
         place = Signal(LANE_BITS)  # of the next byte in `word`
-        primed = Signal()
-        pulled = Signal(LANE_BITS + 1)
-        shift = Signal(LANE_BITS)
-        over = Signal()
-        moved = Signal(LANE_BITS + 1)
-        turned = Signal(8 * LANES)
-        advance = self.pull & self.source_valid & moved[-1]
-        unpulled = Signal(self._bits)
-        m.d.comb += [
-            behind.eq(Mux(header, num_buffers << 8 * (NUM_BUFFERS_AT - HEADER_BYTES % LANES), self.data)),
-            pulled.eq(self.last_lane - self.first_lane + 1),
-            shift.eq(place - self.first_lane),
-            over.eq(place >= self.first_lane),
-            moved.eq(place + pulled),
-            turned.eq(Cat(Mux((lane < shift) & over, behind.word_select(lane, 8), word.word_select(lane, 8)) for lane in range(LANES))),
-            self.source.eq(Array(turned.rotate_right(8 * lanes) for lanes in range(LANES))[shift]),
-            self.source_valid.eq(primed),
-        ]
-        with m.If(self.pull & self.source_valid):
-            m.d.sync += [place.eq(moved), unpulled.eq(unpulled - pulled)]
-        prime = Signal()
-        m.d.comb += self.take.eq(prime | advance)
+        shift, difference = Signal(LANE_BITS), Signal(LANE_BITS + 1)
+        over = Signal()  # a word that is filled leaves none of `word`
+        after, crosses = Signal(LANE_BITS), Signal()  # behind the burst's last byte: its place, and whether in the next word
+        from_behind, once_over = Signal(LANES), Signal(LANES)  # lanes of the half that is turned by half a word, or is not
+        m.d.comb += difference.eq(place - self.first_lane)
+        with m.If(self.begin):
+            ahead = difference[:LANE_BITS]
+            lanes = Cat(lane < ahead for lane in range(LANES))
+            chosen = Mux(ahead[-1], lanes.rotate_left(LANES // 2), lanes)
+            m.d.sync += [
+                shift.eq(ahead),
+                over.eq(~difference[-1]),
+                Cat(after, crosses).eq(ahead + self.last_lane + 1),
+                once_over.eq(chosen),
+                from_behind.eq(Mux(difference[-1], 0, chosen)),
+            ]
+        with m.If(self.pull):
+            m.d.sync += [over.eq(1), from_behind.eq(once_over)]
+            with m.If(self.final):
+                m.d.sync += place.eq(after)
+        half_turned = Signal(8 * LANES)
+        for lane in range(LANES):
+            here, across = (
+                Mux(from_behind[lane], behind.word_select(at, 8), word.word_select(at, 8)) for at in (lane, (lane + LANES // 2) % LANES)
+            )
+            m.d.comb += half_turned.word_select(lane, 8).eq(Mux(shift[-1], across, here))
+        m.d.comb += self.source.eq(Array(half_turned.rotate_right(8 * lanes) for lanes in range(LANES // 2))[shift[:-1]])
+        priming = Signal(3)  # words still to be fetched before the first byte can leave: until then its chain is looked at
+        m.d.sync += priming.eq(priming >> 1)
+        m.d.comb += self.take.eq(priming[0] | (self.pull & over & (~self.final | crosses)))
         with m.If(self.take):
-            m.d.sync += [word.eq(behind), self.at.eq(self.at + 1)]
+            m.d.sync += [word.eq(behind), behind.eq(self.data), self.at.eq(self.at + 1)]
 
         # --- The chains.
-        addr, left, last = Signal(g.addr_width + 1), Signal(CHAIN_BITS), Signal()
+        addr, left, last = Signal(g.addr_width + 1), Signal(self._chain_bits), Signal()
         frame_left = Signal(self._bits)
         header_left = Signal(4)
-        written = Signal(CHAIN_BITS + 1)  # into this chain
+        written = Signal(self._chain_bits)  # into this chain
         length = self.lengths.payload
-        piece_len = Signal(CHAIN_BITS)
+        piece_len = Signal(self._chain_bits)
+        segment_len = self.segments.p.len
+        enough = Mux(segment_len[self._chain_bits :].any(), ~0, segment_len)  # a frame and its header end before a longer one does
+        pulled_all = bursts.i.ready & ~self.owed
         m.d.comb += [
             bursts.i.p.addr.eq(addr),
             bursts.i.p.len.eq(piece_len),
@@ -234,37 +274,28 @@ class Scatterer(wiring.Component):
         with m.FSM():
             with m.State("Frame"):
                 m.d.sync += [
-                    header.eq(0),
                     place.eq(0),
-                    primed.eq(0),
                     self.at.eq(0),
                     num_buffers.eq(1),
                     header_left.eq(HEADER_BYTES),
                     frame_left.eq(length),
-                    unpulled.eq(length),
                     piece_write.addr.eq(0),
                     piece_read.addr.eq(0),
                     written.eq(0),
                 ]
                 with m.If(self.lengths.valid & self.records.valid):
                     with m.If(self.mergeable | (length <= record.frame_len)):
-                        m.next = "First word"
+                        m.d.sync += priming.eq(0b111)
+                        m.next = "Segment"
                     with m.Else():
                         m.d.comb += [self.drop.eq(1), self.lengths.ready.eq(1)]
                         m.next = "Dropped"
             with m.State("Dropped"):
                 m.next = "Frame"
-            with m.State("First word"):
-                m.d.comb += prime.eq(1)
-                m.next = "Second word"
-            with m.State("Second word"):
-                m.d.comb += prime.eq(1)
-                m.d.sync += primed.eq(1)
-                m.next = "Segment"
 
             with m.State("Segment"):
                 m.d.comb += self.segments.ready.eq(1)
-                m.d.sync += [addr.eq(self.segments.p.addr), left.eq(self.segments.p.len), last.eq(self.segments.p.last)]
+                m.d.sync += [addr.eq(self.segments.p.addr), left.eq(enough), last.eq(self.segments.p.last)]
                 with m.If(self.segments.valid):
                     m.next = "Piece"
             with m.State("Piece"):
@@ -318,11 +349,14 @@ class Scatterer(wiring.Component):
 
             # The frame is on its way; its header goes the same way.
             with m.State("Frame written"):
-                with m.If(unpulled == 0):
-                    m.d.sync += [header.eq(1), primed.eq(0), unpulled.eq(HEADER_BYTES), place.eq(LANES - HEADER_BYTES % LANES)]
+                with m.If(pulled_all):
                     m.next = "Header"
             with m.State("Header"):
-                m.d.sync += [word.eq(0), primed.eq(1)]
+                m.d.sync += [
+                    word.eq(0),
+                    behind.eq(num_buffers << 8 * (NUM_BUFFERS_AT - HEADER_BYTES % LANES)),
+                    place.eq(LANES - HEADER_BYTES % LANES),
+                ]
                 m.next = "Header place"
             with m.State("Header place"):
                 m.d.sync += [Cat(addr, piece_len).eq(piece_read.data)]
@@ -335,7 +369,7 @@ class Scatterer(wiring.Component):
                 with m.If(bursts.i.ready):
                     m.next = "Header place"
             with m.State("Header written"):
-                with m.If((unpulled == 0) & done.i.ready):
+                with m.If(pulled_all & done.i.ready):
                     m.d.comb += [
                         done.i.valid.eq(1),
                         done.i.p.end.eq(1),

@@ -32,7 +32,9 @@ class Store(wiring.Component):
         The place behind the last payload pushed.
     level : Out(unsigned(bits))
         Payloads held, without the output's.
-    full, empty : Out(1)
+    full : Out(1)
+        Known two clocks behind a push.
+    empty : Out(1)
     """
 
     def __init__(self, shape, *, depth):
@@ -63,9 +65,9 @@ class Store(wiring.Component):
 
         first, committed = Signal.like(self.stop), Signal.like(self.stop)  # the next one to be read; behind the last that may be
         taken = self.push & ~self.full
+        m.d.sync += self.full.eq(self.level == self._depth)
         m.d.comb += [
             self.level.eq(self.stop - first),
-            self.full.eq(self.level == self._depth),
             self.empty.eq((self.level == 0) & ~self.o.valid),
             write.en.eq(taken),
             write.addr.eq(self.stop[:-1]),

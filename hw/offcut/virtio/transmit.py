@@ -1,6 +1,6 @@
 """The transmit queue's data: chains are read, put together, and leave as frames."""
 
-from amaranth import Array, Cat, Module, Mux, ResetInserter, Signal
+from amaranth import Array, Cat, Module, Mux, ResetInserter, Signal, unsigned
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -26,8 +26,8 @@ FRAME_LEN_AT = 112
 AHEAD = LANES - HEADER_BYTES % LANES
 """Lanes that stay empty in front of the header, so that the frame begins in lane 0. The frame's length takes their place."""
 
-MARGIN = 17 + 4
-"""Words of one burst, which may end a chain, and those in the gatherer."""
+MARGIN = 2 * 17 + 5
+"""Words of two bursts, which may each end a chain, and those in the gatherer: one burst is asked for before the last one is counted."""
 
 
 class Fetcher(wiring.Component):
@@ -87,7 +87,7 @@ class Fetcher(wiring.Component):
 class Gatherer(wiring.Component):
     """Puts the pieces of a chain together: its first word holds the frame's length and 4 bytes of the header, the second the other 8.
 
-    Latency 2 clocks, one beat a clock, but for one clock behind a chain's last.
+    Latency 3 clocks, one beat a clock, but for one clock behind a chain's last.
 
     Members
     -------
@@ -106,15 +106,14 @@ class Gatherer(wiring.Component):
         m = Module()
         i = self.i.payload
 
-        # --- How far a beat must be turned, to come behind what is there.
+        # --- How far a beat must be turned, to come behind what is there: by halves of a word, then by less.
         there = Signal(LANE_BITS)  # bytes waiting for their word to fill
-        before = Signal(LANE_BITS)
-        count = Signal(LANE_BITS + 1)
+        before, count = Signal(LANE_BITS), Signal(LANE_BITS + 1)
         m.d.comb += [
             before.eq(Mux(i.first, AHEAD, there)),
             count.eq(i.last_lane - i.first_lane + 1),
         ]
-        valid, last, first = Signal(), Signal(), Signal()
+        valid, first, last = Signal(), Signal(), Signal()
         word, turn, fill, end = Signal(8 * LANES), Signal(LANE_BITS), Signal(LANE_BITS), Signal(LANE_BITS + 1)
         frame_len = Signal(CHAIN_BITS)
         m.d.sync += valid.eq(self.i.valid)
@@ -129,25 +128,39 @@ class Gatherer(wiring.Component):
                 last.eq(i.last),
                 frame_len.eq(i.frame_len),
             ]
-
-        # --- Turned, and merged with what is there; what is beyond the word waits.
-        turned, merged, kept, beginning = Signal(8 * LANES), Signal(8 * LANES), Signal(8 * LANES), Signal(8 * LANES)
-        m.d.comb += [
-            turned.eq(Array(word.rotate_left(8 * lanes) for lanes in range(LANES))[turn]),
-            beginning.eq(Mux(first, frame_len, kept)),
-            merged.eq(Cat(Mux(lane < fill, beginning.word_select(lane, 8), turned.word_select(lane, 8)) for lane in range(LANES))),
-        ]
-        rest = Signal()  # a chain's last bytes did not fit in the word
-        full = end >= LANES
+        turned_valid, turned_last, over, full, swap = Signal(), Signal(), Signal(), Signal(), Signal()
+        half_turned, behind, last_lane = Signal(8 * LANES), Signal(LANES), Signal(LANE_BITS)
         m.d.sync += [
-            rest.eq(valid & last & (end > LANES)),
-            self.o.valid.eq(rest | (valid & (full | last))),
-            self.o.p.data.eq(Mux(rest, kept, merged)),
-            self.o.p.last.eq(rest | (last & (end <= LANES))),
-            self.o.p.last_lane.eq(end - 1),
+            turned_valid.eq(valid),
+            half_turned.eq(Array(word.rotate_left(8 * lanes) for lanes in range(LANES // 2))[turn[:-1]]),
+            swap.eq(turn[-1]),
+            behind.eq(Cat(lane < fill for lane in range(LANES))),
+            full.eq(end[-1]),
+            over.eq(end > LANES),
+            turned_last.eq(last),
+            last_lane.eq(end - 1),
         ]
-        with m.If(valid):
-            m.d.sync += kept.eq(Mux(full, turned, merged))
+
+        # --- Merged with what is there; what is beyond the word waits, or is a word of its own in the clock behind a chain's last beat.
+        turned, merged, kept = Signal(8 * LANES), Signal(8 * LANES), Signal(8 * LANES)
+        rest = Signal()
+        m.d.comb += [
+            turned.eq(Mux(swap, half_turned.rotate_left(8 * LANES // 2), half_turned)),
+            merged.eq(Cat(Mux(behind[lane] | rest, kept.word_select(lane, 8), turned.word_select(lane, 8)) for lane in range(LANES))),
+        ]
+        m.d.sync += [
+            rest.eq(turned_valid & turned_last & over),
+            self.o.valid.eq(rest | (turned_valid & (full | turned_last))),
+            self.o.p.data.eq(merged),
+            self.o.p.last.eq(rest | (turned_last & ~over)),
+            self.o.p.last_lane.eq(last_lane),
+        ]
+        with m.If(turned_valid):
+            m.d.sync += kept.eq(
+                Cat(Mux(behind[lane] & ~full, kept.word_select(lane, 8), turned.word_select(lane, 8)) for lane in range(LANES))
+            )
+        with m.If(valid & first):
+            m.d.sync += kept.eq(frame_len)
         return m
 
 
@@ -235,7 +248,7 @@ class Transmitter(wiring.Component):
     ----------
     geometry : Geometry
     depth : int
-        Words that can be on their way from the bus to the stream, a power of two above 32.
+        Words that can be on their way from the bus to the stream, a power of two above 64.
 
     Members
     -------
@@ -269,7 +282,7 @@ class Transmitter(wiring.Component):
         g = self._geometry
         cleared = ResetInserter(self.clear)
         fetcher, gatherer, emitter = Fetcher(g), Gatherer(g), Emitter(g)
-        words, done = Store(g.word, depth=self._depth), Queue(g.completion, depth=2 * READS_DEPTH, margin=READS_DEPTH)
+        words, done = Store(g.word, depth=self._depth), Queue(unsigned(g.head_bits), depth=2 * READS_DEPTH, margin=READS_DEPTH)
         m.submodules.fetcher = cleared(fetcher)
         m.submodules.gatherer = cleared(gatherer)
         m.submodules.words = cleared(words)
@@ -281,19 +294,21 @@ class Transmitter(wiring.Component):
         wiring.connect(m, wiring.flipped(self.beat), gatherer.i)
         wiring.connect(m, words.o, emitter.i)
         wiring.connect(m, emitter.o, wiring.flipped(self.tx))
-        wiring.connect(m, done.o, wiring.flipped(self.completions))
         m.d.comb += [
+            self.completions.valid.eq(done.o.valid),
+            self.completions.p.head.eq(done.o.payload),
+            self.completions.p.end.eq(1),
+            done.o.ready.eq(self.completions.ready),
             words.push.eq(gatherer.o.valid),
             words.payload.eq(gatherer.o.payload),
             words.commit.eq(1),
             emitter.abort.eq(self.halt),
             done.i.valid.eq(self.beat.valid & self.beat.p.last),
-            done.i.p.head.eq(self.beat.p.head),
-            done.i.p.end.eq(1),
+            done.i.payload.eq(self.beat.p.head),
         ]
 
         # Every beat asked for may become a word, and a chain's last two. The words in the gatherer are in neither count.
-        asked = Signal(range(self._depth + 1))
+        asked, held = Signal(range(self._depth + 1)), Signal(range(2 * self._depth + 1))
         more, fewer = Signal(6), Signal(2)
         m.d.comb += [
             more.eq(Mux(self.read.valid & self.read.ready, self.read.p.beats + self.read.p.last, 0)),
@@ -302,7 +317,8 @@ class Transmitter(wiring.Component):
         counted = Module()
         counted.d.sync += [
             asked.eq(asked + more - fewer),
-            fetcher.room.eq((asked + words.level + MARGIN < self._depth) & done.room),
+            held.eq(asked + words.level),
+            fetcher.room.eq((held < self._depth - MARGIN) & done.room),
         ]
         m.submodules.counted = cleared(counted)
         return m

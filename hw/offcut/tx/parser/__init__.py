@@ -79,9 +79,10 @@ class HeaderParser(wiring.Component):
         # --- One frame at a time; one that is not walked is through in a clock.
         coming = self.requests.payload
         request, busy = Signal(g.request), Signal()
-        free, begins, done = Signal(range(g.slots + 1), init=g.slots), Signal(), Signal()
+        free, spare = Signal(range(g.slots + 1), init=g.slots), Signal()
+        begins, done = Signal(), Signal()
         m.d.comb += [
-            self.requests.ready.eq(~busy & self.room & (~coming.walk | (free != 0))),
+            self.requests.ready.eq(~busy & self.room & (~coming.walk | spare)),
             begins.eq(self.requests.valid & self.requests.ready),
         ]
         with m.If(begins):
@@ -89,12 +90,12 @@ class HeaderParser(wiring.Component):
         with m.If(processor.done):
             m.d.sync += busy.eq(0)
         walked = Signal()
-        m.d.sync += [done.eq(processor.done | (begins & ~coming.walk)), walked.eq(processor.done)]
+        m.d.sync += [
+            done.eq(processor.done | (begins & ~coming.walk)),
+            walked.eq(processor.done),
+            processor.begin.eq(begins & coming.walk),
+        ]
         m.d.comb += [
-            processor.begin.eq(begins),
-            processor.walk.eq(coming.walk),
-            processor.row.eq(coming.row),
-            processor.csum.eq(coming.needs_csum),
             processor.request.eq(request),
             processor.written.eq(self.written),
             processor.parse.eq(self.parse),
@@ -114,6 +115,8 @@ class HeaderParser(wiring.Component):
         ]
 
         # --- Header slots: one is set aside for every frame that may need one.
+        # (One begins in a clock of its own, so a clock late is early enough to know that there is one.)
+        m.d.sync += spare.eq(free != 0)
         headed, spared = Signal(), Signal()
         m.d.comb += [headed.eq(done & register.plan.headed), spared.eq(done & walked & ~register.plan.headed)]
         with m.If(headed):

@@ -23,10 +23,6 @@ class X(enum.IntEnum, shape=3):
     """Its place in the frame as it came, in bytes."""
     OUT = 4
     """Where it will stand in the header as it leaves."""
-    SUM_IP = 5
-    SUM_L4 = 6
-    SUM_TUNNEL = 7
-    """A sum, in one's complement: complete two clocks after its last value."""
 
 
 class Op(enum.IntEnum, shape=2):
@@ -105,10 +101,11 @@ class Count(enum.IntEnum):
     """Which halfwords are counted."""
 
     IHL = 0
+    """Those behind the first five words of an IPv4 header, whose length stands in H..."""
     DATA_OFFSET = 1
-    """Those behind the first five words of an IPv4 or TCP header..."""
+    """... of a TCP header, whose length stands in R..."""
     EXTENSION = 2
-    """... or the first of an extension header, whose length stands in H."""
+    """... behind the first word of an extension header, whose length stands in H."""
     R = 3
     """Those of R bytes."""
 
@@ -236,7 +233,7 @@ class Assembler:
         self._value_names = set(values)
         self._built = set(sums)
         self._lines = []
-        self._stored = None  # by the instruction before
+        self._stored = (None, None)  # by the two instructions before
         self._labels = {}
         self._conditions, self._registers, self._values, self._flags = ["always"], [], [], []
 
@@ -258,7 +255,7 @@ class Assembler:
         r : str
             ``x op y``.
         goto, when, unless : str
-            A label, or ``link`` for the one that was linked. A jump takes two clocks more.
+            A label, or ``link`` for the one that was linked. A jump takes three clocks more.
         act
             One of ``plan=``, ``set=``, ``clear=``, ``count=``, ``patch=`` (with ``last=``), ``drop=``, ``control=``, ``linked=``.
         """
@@ -294,8 +291,7 @@ class Assembler:
 
     def _arithmetic(self, text, store):
         line = {"store": int(store is not None), "register": 0}
-        stored = self._stored
-        self._stored = store
+        busy, self._stored = self._stored, (*self._stored[1:], store)
         if store is not None:
             line["register"] = number(self._registers, store)
         left, operation, right = (text or "R + 0").split()
@@ -308,8 +304,8 @@ class Assembler:
             return line | {"y_is_immediate": 1, "immediate": int(right, 0)}
         if right in self._value_names:
             return line | {"immediate": REGISTERS + number(self._values, right)}
-        if right == stored:
-            raise ValueError(f"{right} is stored by the instruction before: there it is R")
+        if right in busy:
+            raise ValueError(f"{right} is stored by one of the two instructions before: it can be read by the third")
         return line | {"immediate": number(self._registers, right)}
 
     def _act(self, *, plan=None, set=None, clear=None, count=None, patch=None, last=0, drop=None, control=None, linked=None):  # noqa: A002

@@ -1,6 +1,6 @@
 """The header processor's program: the walk through a frame's headers, the judgement, the plan (docs/semantics.md).
 
-What most frames go through stands in one piece, from ``start`` to ``done``, since a jump costs two clocks. What a header is judged by stands
+What most frames go through stands in one piece, from ``start`` to ``done``, since a jump costs three clocks. What a header is judged by stands
 behind the word that tells it and before the next word is needed, so the first contradiction counts.
 
 Names in capitals are registers, flags and words of the request; those of conditions are :class:`processor.HeaderProcessor`'s. PLACE is where the
@@ -14,6 +14,9 @@ from .instruction import TRAPPED, Assembler, Control, Count, Emit, Patch, Plan, 
 __all__ = ["VALUES", "assemble"]
 
 VALUES = (
+    "SUM_IP",
+    "SUM_L4",
+    "SUM_TUNNEL",
     "FRAME_LEN",
     "GSO",
     "GSO_128",
@@ -125,8 +128,10 @@ def ipv4(a, g):
     do(copy=1, sums="ip l4")
     do(repeat=1, copy=1, sums="ip")
     do(r="AT + 0", store="L4", set="IP_WHOLE")
-    do(r="SUM_IP + 0", store="IP_SUM")
-    do(patch=Patch.IP_CSUM, r="OUT + 0", store="PLACE", goto="link", unless="straight_tcp")
+    do(r="OUT + 0", store="PLACE")
+    do()
+    do(r="0 + SUM_IP", store="IP_SUM")
+    do(patch=Patch.IP_CSUM, goto="link", unless="straight_tcp")
 
 
 def tcp(a, g):
@@ -139,14 +144,14 @@ def tcp(a, g):
     do(copy=1, sums="l4", goto="bad", when="start_wrong")
     do(need=1, copy=1, tag=Field.HIGH, r="H + 0", store="HIGH")
     do(copy=1, tag=Field.LOW, r="H + 0")
-    do(need=1, copy=1, sums="l4", patch=Patch.LOW, r="0 + HIGH")
-    do(copy=1, sums="l4", patch=Patch.HIGH)
-    do(need=1, r="H & KEEP_FIRST", count=Count.DATA_OFFSET)
+    do(need=1, copy=1, sums="l4", patch=Patch.LOW)
+    do(copy=1, sums="l4", r="0 + HIGH")
+    do(need=1, r="H & KEEP_FIRST", patch=Patch.HIGH)
     do(r="H & KEEP_MIDDLE", patch=Patch.FLAGS, last=1)
     do(r="H & KEEP_LAST", patch=Patch.FLAGS_MIDDLE, last=1)
     do(copy=1, tag=Field.FLAGS, r="H + 0", patch=Patch.FLAGS_LAST, last=1)
     do(copy=1, sums="l4", patch=Patch.FLAGS_ONLY, last=1, goto="bad", unless="data_offset_sound")
-    do(need=1, copy=1, sums="l4? -tunnel", r="OUT + 1")
+    do(need=1, copy=1, sums="l4? -tunnel", r="OUT + 1", count=Count.DATA_OFFSET)
     do(copy=1, sums="l4", plan=Plan.CSUM_LOW)
     do(repeat=1, copy=1, sums="l4")
     # A partial checksum has a length in it, and a tunnel's the opposite.
@@ -162,15 +167,16 @@ def verdict(a, g):
     """Is the frame cut? Then these are the numbers of its plan, from which the slicer's others follow."""
     do, label = a.do, a.label
     label("verdict")
+    do(r="0 + GSO", store="SIZE")
     do(r=f"OUT - {g.header_bytes + 1}")
     do(r="0 + END", goto="long", unless="negative")
-    do(r="R - HEADER_END", store="PAYLOAD", goto="verdict_unknown", when="NO_END")
+    do(r="R - HEADER_END", goto="verdict_unknown", when="NO_END")
     if g.uso or g.ufo:
-        do(goto="verdict_udp", when="UDP")
+        do(store="PAYLOAD", goto="verdict_udp", when="UDP")
     label("verdict_fits")
-    do(r="0 + GSO", store="SIZE")
-    do(r="R - PAYLOAD")
-    do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="plain", unless="negative")
+    do(r="R - GSO")
+    do(r="R - 1")
+    do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="plain", when="negative")
     label("cut")
     do(r="OUT + 0", set="HEADED")
     do(r="R + SIZE", plan=Plan.HEADER_LEN)
@@ -180,9 +186,9 @@ def verdict(a, g):
     do(r=f"R + {g.bus_bytes - 1}")
     do(r="0 + SIZE", plan=Plan.WINDOW)
     do(plan=Plan.SIZE)
-    do(patch=Patch.CONSTANTS, r="SUM_L4 + 0")
+    do(patch=Patch.CONSTANTS, r="0 + SUM_L4")
     if g.tunnel_csum:
-        do(plan=Plan.BASE, r="SUM_TUNNEL + 0", goto="cut_tunnel", when="TUNNEL_CSUM")
+        do(plan=Plan.BASE, r="0 + SUM_TUNNEL", goto="cut_tunnel", when="TUNNEL_CSUM")
     else:
         do(plan=Plan.BASE)
     label("cut_csum")
@@ -463,7 +469,6 @@ def verdict_else(a, g):
         do(goto="bad", when="INNER")
     if g.ufo:
         do(goto="bad", when="asks_ufo")
-    do(r="0 + GSO", store="SIZE")
     label("cut_lane")
     do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="cut")
     if g.tcp:
@@ -483,18 +488,21 @@ def verdict_else(a, g):
         # (128 times 8,192 is more than R holds, and than any frame has.)
         do(r="0 + GSO")
         do(r="R - 8192")
-        do(r="0 + GSO_128", goto="verdict_fits", unless="negative")
+        do(r="0 + GSO_128", goto="verdict_in_reach", unless="negative")
         do(r="R - PAYLOAD")
-        do(goto="verdict_fits", unless="negative")
+        do(goto="verdict_in_reach", unless="negative")
+        label("verdict_far")
         do(drop=Drop.BAD_REQUEST, goto="done")
+        label("verdict_in_reach")
+        do(r="0 + PAYLOAD", goto="verdict_fits")
     if g.ufo:
         label("verdict_ufo")
-        do(r=f"R - {HALF}", goto="verdict_far", unless="IPV6")
+        do(r=f"R - {HALF}", goto="verdict_datagram", unless="IPV6")
         do(control=Control.NUMBERED)
-        label("verdict_far")
+        label("verdict_datagram")
         do(r=f"R - {HALF}")
-        do(goto="verdict_fits", when="negative")
-        do(drop=Drop.BAD_REQUEST, goto="done")
+        do(goto="verdict_in_reach", when="negative")
+        do(goto="verdict_far")
 
 
 # --- UDP.
@@ -574,8 +582,10 @@ def inner_ipv4(a):
     do(copy=1, sums="ip l4")
     do(repeat=1, copy=1, sums="ip")
     do(r="AT + 0", store="L4")
-    do(r="SUM_IP + 0")
-    do(patch=Patch.INNER_IP_CSUM, r="OUT + 0", store="PLACE", goto="link", when="always")
+    do(r="OUT + 0", store="PLACE")
+    do()
+    do(r="0 + SUM_IP")
+    do(patch=Patch.INNER_IP_CSUM, goto="link", when="always")
 
 
 def inner_ipv6(a):
@@ -735,7 +745,7 @@ def auto(a, g):
     do(r="R + ADDED")
     do(plan=Plan.CSUM_LOW, r="0 + L4")
     do(r="R + ADDED")
-    do(plan=Plan.SUM_FIRST, r="SUM_L4 + 0")
+    do(plan=Plan.SUM_FIRST, r="0 + SUM_L4")
     do(plan=Plan.BASE)
     do(set="CSUM", goto="auto_ip")
 
@@ -757,7 +767,8 @@ def auto(a, g):
     do(sums="ip", of=Sum.R, r="0 + L3")
     do(r="R + ADDED")
     do(r=f"R + {IPV4_CSUM_LOW}", set="IP")
-    do(plan=Plan.IP_LOW, r="SUM_IP + 0")
+    do()
+    do(plan=Plan.IP_LOW, r="0 + SUM_IP")
     do(plan=Plan.IP_SUM)
     label("auto_end")
     do(r="0 + END", set="AUTO")
@@ -836,10 +847,10 @@ def auto_above(a, g):
     label("auto_cut")
     do(r=f"OUT - {g.header_bytes + 1}")
     do(r="0 + FRAME_LEN", goto="big", unless="negative")
-    do(r="R - HEADER_END", store="PAYLOAD", goto="auto_limit", unless="told")
-    do(r="0 + SIZE")
-    do(r="R - PAYLOAD")
-    do(goto="plain", unless="negative")
+    do(r="R - HEADER_END", goto="auto_limit", unless="told")
+    do(r="R - SIZE")
+    do(r="R - 1")
+    do(goto="plain", when="negative")
     label("auto_limit")
     do(r="0 + END", set="AUTO")
     do(r="R - 1", goto="auto_unlimited", when="BIG")

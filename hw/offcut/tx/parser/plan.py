@@ -47,7 +47,7 @@ class PlanRegister(wiring.Component):
         m = Module()
         g = self._geometry
         bits = g.lane_bits
-        plan, flags, request, value = self.plan, self.flags, self.request, self.value
+        plan, request, value = self.plan, self.request, self.value
 
         window = Signal(len(plan.header_len) + 1)
         end = Signal.like(plan.end)
@@ -78,34 +78,35 @@ class PlanRegister(wiring.Component):
 
         # --- What follows from these numbers.
         head_lane, last_lane = plan.header_len[:bits], plan.last_lane
-        drop = self.drop | refused
+        flags = {name: self.flags[name] & self.walked for name in self.flags.shape().members}
+        drop = Mux(self.walked, self.drop, refused)
         step = Signal(bits + 1)
         full_end = Mux(plan.moved, plan.tail, Cat(last_lane, 1))
         m.d.comb += [
             plan.drop.eq(drop),
             plan.swallow.eq(drop != 0),
-            plan.cut.eq(flags.CUT),
-            plan.headed.eq(flags.HEADED),
-            plan.moved.eq(flags.MOVED & flags.HEADED),
-            plan.auto.eq(flags.AUTO),
-            plan.limit.eq(flags.LIMIT),
-            plan.csum.eq(Mux(self.walked, flags.CSUM, csum)),
-            plan.csum_swap.eq(swap & ~flags.CUT),
-            plan.ip.eq(flags.IP),
+            plan.cut.eq(flags["CUT"]),
+            plan.headed.eq(flags["HEADED"]),
+            plan.moved.eq(flags["MOVED"] & flags["HEADED"]),
+            plan.auto.eq(flags["AUTO"]),
+            plan.limit.eq(flags["LIMIT"]),
+            plan.csum.eq(flags["CSUM"] | (csum & ~self.walked)),
+            plan.csum_swap.eq(swap & ~flags["CUT"]),
+            plan.ip.eq(flags["IP"]),
             plan.slot.eq(self.slot),
             Cat(plan.shift, plan.skip).eq(window),
             plan.skips.eq(window[bits:] != 0),
             plan.tail.eq(last_lane + window[:bits] + 1),
-            plan.single.eq(flags.CUT & (plan.last_row == plan.header_len >> bits)),
+            plan.single.eq(flags["CUT"] & (plan.last_row == plan.header_len >> bits)),
             plan.until.eq(Mux(plan.single, full_end, Cat(plan.shift, 1))),
             step.eq(head_lane + plan.step_lane),
             plan.step_row.less.eq(step == 0),
             plan.step_row.more.eq(step > g.bus_bytes),
-            plan.end.eq(end + Mux(flags.CRC, CRC_BYTES_BEHIND, 0) if g.sctp else end),
-            plan.limit_first.eq(flags.LIMIT & (end >> bits == 0)),
+            plan.end.eq(end + Mux(flags["CRC"], CRC_BYTES_BEHIND, 0) if g.sctp else end),
+            plan.limit_first.eq(flags["LIMIT"] & (end >> bits == 0)),
         ]
         if g.ufo:
-            m.d.comb += plan.ufo.eq(flags.UFO & flags.CUT)
+            m.d.comb += plan.ufo.eq(flags["UFO"] & flags["CUT"])
         if g.sctp:
-            m.d.comb += plan.crc.eq(flags.CRC)
+            m.d.comb += plan.crc.eq(flags["CRC"])
         return m

@@ -45,9 +45,8 @@ class HeaderProcessor(wiring.Component):
 
     Members
     -------
-    begin : In(1)
-        A frame: ``request`` is its own from the next clock on, until ``done``.
-    request : In(geometry.request)
+    begin, request : In
+        A frame: the request is its own from this clock on, until ``done``.
     done : Out(1)
     ...
     """
@@ -57,9 +56,6 @@ class HeaderProcessor(wiring.Component):
         address = range(geometry.store_rows)
         super().__init__({
             "begin": In(1),
-            "walk": In(1),
-            "row": In(address),
-            "csum": In(1),
             "request": In(geometry.request),
             "written": In(address),
             "parse_at": Out(address),
@@ -82,34 +78,35 @@ class HeaderProcessor(wiring.Component):
         program = assemble(g)
         layout = instruction_layout()
 
-        # --- Instructions: fetched, with one operand, and executed. A jump is known behind its instruction; two more are under way then.
+        # --- Instructions: fetched, given an operand, executed. A jump is known behind its instruction; three more are under way then.
         depth = 1 << (len(program.words) - 1).bit_length()
         m.submodules.program = rom = memory.Memory(
             shape=layout.size, depth=depth, init=program.words, attrs={"ram_style": "block", "syn_romstyle": "EBR"}
         )
         read = rom.read_port()
-        coming = data.View(layout, read.data)
-        now = Signal(layout)
+        coming, now = Signal(layout), Signal(layout, name="now")
         address, target, link = Signal(range(depth)), Signal(range(depth)), Signal(range(depth))
-        jumps = Signal()
+        jumps, jumped = Signal(), Signal()
         halted = Signal(init=1)
         valid = Signal()
         go, run, trapped, taken, condition = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             taken.eq(valid & (trapped | (condition ^ now.jump[0]))),
             read.addr.eq(Mux(jumps, target, address)),
-            read.en.eq(go),
+            read.en.eq(go & ~halted),
         ]
-        with m.If(go):
+        with m.If(go & ~halted):
             m.d.sync += [
                 address.eq(read.addr + 1),
+                coming.eq(read.data),
                 now.eq(coming),
                 jumps.eq(taken),
-                valid.eq(~taken & ~jumps & ~halted),
+                jumped.eq(jumps),
+                valid.eq(~taken & ~jumps & ~jumped),
                 target.eq(Mux(trapped, program.trap, Mux(now.jump[1], link, now.target))),
             ]
-        with m.If(self.begin & self.walk):
-            m.d.sync += [jumps.eq(1), target.eq(program.labels["start"]), halted.eq(0), valid.eq(0)]
+        with m.If(self.begin):
+            m.d.sync += [jumps.eq(1), jumped.eq(0), target.eq(program.labels["start"]), halted.eq(0), valid.eq(0)]
         with m.If(self.done):
             m.d.sync += [halted.eq(1), valid.eq(0)]
 
@@ -123,7 +120,7 @@ class HeaderProcessor(wiring.Component):
         short = feed.ended & ~feed.two
         m.d.comb += [
             feed.begin.eq(self.begin),
-            feed.first.eq(self.row),
+            feed.first.eq(request.row),
             feed.written.eq(self.written),
             feed.row.eq(self.parse),
             self.parse_at.eq(feed.at),
@@ -144,7 +141,9 @@ class HeaderProcessor(wiring.Component):
         m.submodules.registers = registers = memory.Memory(shape=R_BITS, depth=1 << (len(program.registers) - 1).bit_length(), init=[])
         write, fetch = registers.write_port(), registers.read_port(domain="comb")
         m.d.comb += fetch.addr.eq(coming.immediate[:4])
+        sums = {name: (Signal(16, name=f"sum_{name}"), Signal(name=f"carry_{name}")) for name in ("ip", "l4", "tunnel")}
         words = {
+            **{f"SUM_{name.upper()}": total for name, (total, _) in sums.items()},
             "FRAME_LEN": request.frame_len,
             "GSO": request.size,
             "GSO_128": Cat(C(0, 7), request.size),
@@ -166,34 +165,30 @@ class HeaderProcessor(wiring.Component):
             for place, name in enumerate(program.values):
                 with m.Case(place):
                     m.d.comb += value.eq(words[name])
-        sums = {name: (Signal(16, name=f"sum_{name}"), Signal(name=f"carry_{name}")) for name in ("ip", "l4", "tunnel")}
-        y = Signal(signed(R_BITS))
+        operand, y = Signal(R_BITS), Signal(R_BITS)
+        with m.If(coming.y_is_immediate):
+            m.d.comb += operand.eq(coming.immediate)
+        with m.Elif(coming.immediate[4]):
+            m.d.comb += operand.eq(value)
+        with m.Else():
+            m.d.comb += operand.eq(fetch.data)
+        # (x - y is x + ~y + 1, and y - x is ~(x + ~y).)
         with m.If(go):
-            with m.If(coming.y_is_immediate):
-                m.d.sync += y.eq(coming.immediate)
-            with m.Elif(coming.immediate[4]):
-                m.d.sync += y.eq(value)
-            with m.Else():
-                m.d.sync += y.eq(fetch.data)
-        x, carry = Signal(signed(R_BITS)), Signal()
+            m.d.sync += y.eq(operand ^ ((coming.op == Op.SUB) | (coming.op == Op.RSUB)).replicate(R_BITS))
+        x, total, made = Signal(signed(R_BITS)), Signal(R_BITS), Signal(R_BITS)
         with m.Switch(now.x):
-            for choice, operand in {X.R: result, X.H: halfword, X.AT: at, X.OUT: out}.items():
+            for choice, source in {X.R: result, X.H: halfword, X.AT: at, X.OUT: out}.items():
                 with m.Case(choice):
-                    m.d.comb += x.eq(operand)
-            for choice, (total, over) in zip((X.SUM_IP, X.SUM_L4, X.SUM_TUNNEL), sums.values(), strict=True):
-                with m.Case(choice):
-                    m.d.comb += [x.eq(total), carry.eq(over)]
-        minus_x, minus_y = now.op == Op.RSUB, now.op == Op.SUB
-        total = Signal(R_BITS)
-        made = Signal(R_BITS)
+                    m.d.comb += x.eq(source)
         m.d.comb += [
-            total.eq((x ^ minus_x.replicate(R_BITS)) + (y ^ minus_y.replicate(R_BITS)) + (minus_x | minus_y | carry)),
-            made.eq(Mux(now.op == Op.AND, x[:16] & y[:16], total)),
-            write.data.eq(made),
-            write.addr.eq(now.register),
-            write.en.eq(run & now.store),
+            total.eq(x + y + (now.op == Op.SUB)),
+            made.eq(Mux(now.op == Op.AND, x[:16] & y[:16], total ^ (now.op == Op.RSUB).replicate(R_BITS))),
             self.result.eq(result),
+            write.data.eq(result),
         ]
+        m.d.sync += [write.addr.eq(now.register), write.en.eq(run & now.store)]
+        with m.If(run):
+            m.d.sync += result.eq(made)
         zero = Signal()
         with m.If(run):
             m.d.sync += result.eq(made)
@@ -242,7 +237,7 @@ class HeaderProcessor(wiring.Component):
                 with m.Case(Count.IHL):
                     m.d.sync += left.eq(Cat(C(0, 1), (halfword[8:12] - 5)[:4]))
                 with m.Case(Count.DATA_OFFSET):
-                    m.d.sync += left.eq(Cat(C(0, 1), (halfword[12:16] - 5)[:4]))
+                    m.d.sync += left.eq(Cat(C(0, 1), (result[12:16] - 5)[:4]))
                 with m.Case(Count.EXTENSION):
                     # (As many as do not fit are too many in any case.)
                     m.d.sync += left.eq(Cat(C(2, 2), halfword[:6] | halfword[6:8].any().replicate(6)))
@@ -401,5 +396,5 @@ class HeaderProcessor(wiring.Component):
 
         with m.If(self.begin):
             m.d.sync += [at.eq(0), out.eq(0), index.eq(0), self.drop.eq(Drop.NONE), *(flag.eq(0) for flag in flags.values())]
-            m.d.sync += flags["CSUM"].eq(self.csum)
+            m.d.sync += flags["CSUM"].eq(request.needs_csum)
         return m
