@@ -23,19 +23,24 @@ FAULTS = [
         "payloads leave in order",
     ),
     (
-        "m.d.sync += [self.o.payload.eq(read.data), self.o.valid.eq(1)]",
+        "m.d.sync += [self.o.payload.eq(Mux(passing, self.i.payload, read.data)), self.o.valid.eq(1)]",
         "m.d.sync += self.o.payload.eq(read.data)",
         4,
         "what was there two clocks ago shows",
     ),
     ("with m.Elif(self.o.ready):", "with m.Else():", 4, "o.valid is not withdrawn"),
-    ("pull = some & (~self.o.valid | self.o.ready)", "pull = some", 8, "o.payload is stable while it waits"),
+    ("pull = (some | passing) & (~self.o.valid | self.o.ready)", "pull = some", 8, "o.payload is stable while it waits"),
 ]
 
 
 @pytest.mark.parametrize(("depth", "margin"), SIZES)
 def test_a_queue_keeps_order_and_loses_nothing_and_has_room_for_what_it_promised(prove, depth, margin):
     prove(queue_bench(Queue(SHAPE, depth=depth, margin=margin), promised=margin), depth=4)
+
+
+@pytest.mark.parametrize("depth", [4, 64])
+def test_a_queue_that_may_be_passed_by_when_it_is_empty_does_all_that(prove, depth):
+    prove(queue_bench(Queue(SHAPE, depth=depth, quick=True)), depth=4)
 
 
 @pytest.mark.parametrize("hold", [1, 7])

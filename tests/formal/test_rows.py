@@ -12,8 +12,8 @@ from offcut.tx.rows import RowStore
 LATE = 3
 """Rows that come from a clock with `room` on: the ingress takes a beat in that clock, and shows a row a clock later."""
 
-BEHIND = 4
-"""Rows that the aligner may still read when the slicer has taken them."""
+BEHIND = 5
+"""Rows that the aligner may still read when the slicer has taken them: those of a step's window, and as many as are taken until it reads."""
 
 FAULTS = [
     # (what is replaced, by what)
@@ -35,6 +35,6 @@ def test_a_fault_in_the_row_store_is_found(prove, mutant, text, becomes):
 
 
 def test_room_given_too_long_is_found(prove, mutant):
-    faulty = mutant(rows, "IN_FLIGHT = 8", "IN_FLIGHT = 7").RowStore(Geometry(Config(width=32)))
+    faulty = mutant(rows, "IN_FLIGHT = 9", "IN_FLIGHT = 8").RowStore(Geometry(Config(width=32)))
     with pytest.raises(ProofFailed, match="room looks back one clock"):
         prove(row_store_bench(faulty, late=LATE, behind=BEHIND), depth=4)

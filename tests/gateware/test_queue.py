@@ -47,6 +47,24 @@ def test_one_payload_passes_in_every_clock():
     assert taken_at[-1] - taken_at[0] == sent - 1
 
 
+def test_a_quick_queue_that_is_empty_shows_a_payload_in_the_next_clock():
+    """As long as each is taken at once; behind one that is not, in order."""
+    dut = Queue(NUMBER, depth=8, quick=True)
+    seen = []
+
+    async def bench(ctx):
+        await ctx.tick().until(dut.i.ready)
+        ctx.set(dut.i.valid, 1)
+        for clock in range(12):
+            ctx.set(dut.i.p.number, clock)
+            ctx.set(dut.o.ready, clock != 7)
+            seen.append((ctx.get(dut.o.valid), ctx.get(dut.o.p.number)))
+            await ctx.tick()
+
+    simulate(dut, bench)
+    assert seen[1:] == [(1, clock) for clock in (*range(7), 6, *range(7, 10))]
+
+
 @pytest.mark.parametrize("hold", [0, 1, 4])
 def test_a_payload_shows_after_the_latency_and_as_many_clocks_more_as_it_is_held(hold):
     """However many come behind it, and in a queue that empties in between."""

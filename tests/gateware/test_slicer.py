@@ -124,7 +124,7 @@ def run(g, frames, dice=None, *, pauses=0.0, stalls=0.0):
             if not valid:
                 continue
             step = {name: payload[name] for name in NAMES}
-            near = {(at % g.store_rows): at for at in range(rows_before - 2, rows_before + 3)}
+            near = {(at % g.store_rows): at for at in range(rows_before - 6, rows_before + 6)}
             at = near[step["at"]]
             if not step["same"]:
                 older = head
@@ -174,7 +174,7 @@ def check(g, frames, steps):
                     break
                 assert step["high"] == size and not step["frame_last"] and not step["payload_last"] and not step["fault"]
             assert [place for step in got for place in step["bytes"]] == [(number, at) for at in range(begin, end)], where
-            assert got[-1]["row"] * size + got[-1]["high"] == length
+            assert got[-1]["row"] * size + (got[-1]["high"] or size) == length
             assert got[-1]["payload_last"] == final
             assert got[-1]["frame_last"] == (final and not frame.closes)
             assert got[-1]["fault"] == (frame.fault if final and not frame.limited else 0)

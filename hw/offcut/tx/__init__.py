@@ -258,7 +258,7 @@ class OffcutTx(wiring.Component):
             patcher.sum.eq(payload_sum.sum),
             payload_sum.pop.eq(patcher.take_sum),
             joiner.ready.eq(patcher.ready),
-            patcher.row.eq(joiner.row) if g.serial else patcher.tags.eq(joiner.tags),
+            *((patcher.row.eq(joiner.row), joiner.udp.eq(patcher.udp)) if g.serial else [patcher.tags.eq(joiner.tags)]),
             joiner.values.eq(patcher.values),
             joiner.csum.eq(patcher.csum),
             self.m_axis_tvalid.eq(joiner.o.valid),

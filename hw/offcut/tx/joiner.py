@@ -55,6 +55,8 @@ class Joiner(wiring.Component):
         In clock L + 1.
     crc : In(32)
         Likewise.
+    udp : In(1)
+        Of a serial patcher.
     released : Out(1)
         The header slot is free again, but for the reads that are under way.
     """
@@ -75,7 +77,7 @@ class Joiner(wiring.Component):
             "payload_take": Out(1),
             "side_take": Out(1),
             "payload": In(data.ArrayLayout(geometry.width, len(geometry.buffer_banks) + len(geometry.side_banks) * geometry.first_last)),
-            **({"row": Out(range(geometry.slot_rows))} if geometry.serial else {"tags": Out(marks)}),
+            **({"row": Out(range(geometry.slot_rows)), "udp": In(1)} if geometry.serial else {"tags": Out(marks)}),
             "values": In(data.ArrayLayout(16, geometry.width // 16)),
             "csum": In(16),
             "crc": In(32),
@@ -105,7 +107,8 @@ class Joiner(wiring.Component):
         first = Signal(init=1)
         last_next = Signal()
         last = Mux(first, entry.single, last_next)
-        may_go = queue.room & (self.ready | ~first)
+        pause = Signal()
+        may_go = queue.room & ((self.ready & ~pause) | ~first)
         go = self.entries.valid & may_go & ~entry.void
         in_payload = ~entry.headed | (row >= (entry.header_len >> bits))
         side = entry.side if g.first_last else C(0)
@@ -116,6 +119,9 @@ class Joiner(wiring.Component):
         ]
         with m.If(go):
             m.d.sync += [row.eq(Mux(last, 0, row + 1)), first.eq(last), last_next.eq(row + 1 == entry.last_row)]
+
+        if g.serial:
+            m.d.sync += pause.eq(go & last & entry.cut & self.udp & (row == entry.header_len >> bits))
 
         # --- What it is made of is asked for in time.
         m.d.comb += [

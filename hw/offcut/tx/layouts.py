@@ -331,15 +331,24 @@ class Geometry:
             passes=1,  # header rows come before the first word
             pair=1,  # the second row of a full segment's payload is its last
             next_shift=lanes,  # of the second segment, ...
-            carry=1,  # ... and the carry of that sum
+            next_tail=lanes + 1,
+            next_until=lanes + 1,
+            moves=1,  # ... and whether its first window is a row further on, ...
+            moves_back=1,  # ... or back
             less=1,
             more=1,
             limit_lane=lanes,
+            limit_in=1,  # it lies not behind ``until``
+            flush=1,  # the header fills its last row
         )
         self.slicing = group(
-            "skip", "limit", limit_row=POSITION_BITS - lanes, span_less=self.row_bits
-        )  # rows behind the second, to the last
-        self.ranging = group("header_len", "last_lane")
+            *("skip", "limit"),
+            limit_row=POSITION_BITS - lanes,
+            triple=1,  # the third row of a full segment's payload is its last
+            span_less=self.row_bits,  # rows behind the second, to the last
+        )
+        row = HEADER_LEN_BITS - lanes
+        self.ranging = group("last_lane", header_row=row, header_lane=lanes, hollow_row=row)  # the row before, if there is no payload
         self.judging = group(
             *("drop", "cut", "auto", "sum_first", "sum_last", "end"),
             *(("csum_low", "crc") if self.sctp else ()),

@@ -13,6 +13,9 @@ __all__ = ["PayloadSum"]
 TERMS = 4
 """Values that one stage adds up."""
 
+ACCUMULATED = 2
+"""Values that the accumulator adds to what it holds, which are two more."""
+
 
 class PayloadSum(wiring.Component):
     """A registered tree of adders over the halfwords of a word, an accumulator, and a queue of finished sums.
@@ -45,7 +48,7 @@ class PayloadSum(wiring.Component):
     def __init__(self, geometry):
         self._geometry = geometry
         lanes, self.levels = geometry.width // 16, 0
-        while lanes > TERMS:
+        while lanes > ACCUMULATED:
             lanes, self.levels = -(-lanes // TERMS), self.levels + 1
         self.latency = self.levels + 2
         number = range(geometry.queue_depth)
@@ -79,8 +82,7 @@ class PayloadSum(wiring.Component):
         valid, first, push = controls[0], controls[1], controls[2]
         m.d.comb += self.base_at.eq(controls[3:])
 
-        # Each value has at most as many bits above the 16th as two levels make, and there are no more than four.
-        total = Signal(16 + 2 * self.levels + 3)
+        total = Signal(16 + 2 * self.levels + 2)
         before = Mux(first, self.base, total)
         done = Signal()
         m.d.sync += done.eq(valid & push)

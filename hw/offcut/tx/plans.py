@@ -1,8 +1,10 @@
 """Keep what was decided for each frame where it is read, under a number."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import C, Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+
+from .compare import at_most
 
 __all__ = ["PlanStore"]
 
@@ -71,19 +73,31 @@ class PlanStore(wiring.Component):
 
         # What follows from a plan, and would be on a reader's longest path.
         next_shift = Signal(bits + 1)
+        next_tail = Signal(bits + 1)
         span = Signal(g.row_bits)  # rows from the one in which a full segment's payload begins to its last one
         m.d.comb += [
             next_shift.eq(plan.shift + plan.step_lane),
+            next_tail.eq(plan.last_lane + next_shift[:bits] + 1),
             span.eq(plan.last_row - (plan.header_len >> bits)),
         ]
         derived = {
             "passes": plan.skips | plan.moved,
             "next_shift": next_shift[:bits],
-            "carry": next_shift[bits],
+            "tail": Mux(plan.moved, plan.tail, Cat(plan.last_lane, C(1, 1))),
+            "next_tail": next_tail,
+            "next_until": Mux(plan.single, next_tail, Cat(next_shift[:bits], C(1, 1))),
+            "moves": (next_shift[bits] | plan.step_row.less) & ~plan.step_row.more,
+            "moves_back": ~next_shift[bits] & plan.step_row.more,
             "less": plan.step_row.less,
             "more": plan.step_row.more,
-            "pair": span == 1,
+            "pair": plan.cut & (span == 1),
+            "triple": span == 2,
             "limit_lane": plan.end[:bits],
+            "limit_in": at_most(plan.end[:bits], plan.until[:bits]),
+            "flush": plan.header_len[:bits] == 0,
+            "header_row": plan.header_len >> bits,
+            "header_lane": plan.header_len[:bits],
+            "hollow_row": (plan.header_len >> bits) - 1,
             "limit_row": plan.end >> bits,
             "span_less": span - 1,
             "insists": plan.csum & ~plan.auto & ~plan.cut,

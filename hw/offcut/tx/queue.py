@@ -1,6 +1,6 @@
 """A first-in first-out queue in LUT RAM."""
 
-from amaranth import Module, Mux, Signal, Value, unsigned
+from amaranth import C, Module, Mux, Signal, Value, unsigned
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -14,8 +14,9 @@ LATE = 3
 class Queue(wiring.Component):
     """Holds ``depth`` payloads in LUT RAM and one more in its output register.
 
-    Latency 2 clocks and ``hold`` more, one payload a clock, order kept. ``i.ready`` is registered, and gone a few payloads before the queue is full.
-    ``room`` lets a pipeline that cannot stall stop its source in time: while it is 1, at least ``margin`` more payloads fit.
+    Latency 2 clocks and ``hold`` more, or 1 if ``quick`` and empty; one payload a clock, order kept. ``i.ready`` is
+    registered, and gone a few payloads before the queue is full. ``room`` lets a pipeline that cannot stall stop its source in
+    time: while it is 1, at least ``margin`` more payloads fit.
 
     Parameters
     ----------
@@ -25,6 +26,8 @@ class Queue(wiring.Component):
         A power of two above 3; up to 3 less are held.
     hold : int
         Clocks for which a payload is kept back.
+    quick : bool
+        What comes into an empty queue goes to the output register at once, for a multiplexer in front of that. Not with ``hold``.
     margin : int
         Payloads that still fit while ``room`` is 1, at least 5 below ``depth`` (with 0, ``room`` says nothing).
 
@@ -42,7 +45,7 @@ class Queue(wiring.Component):
 
     LATENCY = 2
 
-    def __init__(self, shape, *, depth=32, margin=0, hold=0):
+    def __init__(self, shape, *, depth=32, margin=0, hold=0, quick=False):
         if depth <= LATE or depth != 1 << ceil_log2(depth):
             raise ValueError(f"A queue's depth must be a power of two above {LATE}, not {depth}")
         if not 0 <= margin < max(1, depth - LATE - 1):
@@ -50,6 +53,7 @@ class Queue(wiring.Component):
         self._depth = depth
         self._margin = margin
         self._hold = hold
+        self._quick = quick
         super().__init__({
             "i": In(stream.Signature(shape)),
             "o": Out(stream.Signature(shape)),
@@ -69,7 +73,9 @@ class Queue(wiring.Component):
         some = Signal()
         following = Signal.like(read.addr, init=1)  # the read address after this one
         push = self.i.valid & self.i.ready
-        pull = some & (~self.o.valid | self.o.ready)
+        # (What passes the memory by is written there, too, and both pointers move on.)
+        passing = push & ~some if self._quick else C(0)
+        pull = (some | passing) & (~self.o.valid | self.o.ready)
         m.d.comb += [
             write.en.eq(push),
             write.data.eq(self.i.payload),
@@ -84,7 +90,7 @@ class Queue(wiring.Component):
             shown_to = Signal.like(write.addr)
             with m.If(shown):
                 m.d.sync += shown_to.eq(shown_to + 1)
-        m.d.sync += some.eq(shown | Mux(pull, following != shown_to, some))
+        m.d.sync += some.eq(Mux(pull, some & (shown | (following != shown_to)), some | shown))
         with m.If(pull):
             m.d.sync += [read.addr.eq(following), following.eq(following + 1)]
 
@@ -97,7 +103,7 @@ class Queue(wiring.Component):
         ]
 
         with m.If(pull):
-            m.d.sync += [self.o.payload.eq(read.data), self.o.valid.eq(1)]
+            m.d.sync += [self.o.payload.eq(Mux(passing, self.i.payload, read.data)), self.o.valid.eq(1)]
         with m.Elif(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
 

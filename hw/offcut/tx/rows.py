@@ -8,8 +8,8 @@ from .queue import Queue
 
 __all__ = ["RowStore"]
 
-IN_FLIGHT = 8
-"""Rows kept free: those on their way in when ``room`` goes, and those that the slicer has left and the aligner still reads."""
+IN_FLIGHT = 9
+"""Rows kept free: those on their way in when ``room`` goes, and those that the slicer has taken and the aligner still reads."""
 
 
 class RowStore(wiring.Component):
@@ -19,7 +19,7 @@ class RowStore(wiring.Component):
     -------
     i : In(stream.Signature(geometry.row, always_ready=True))
     ends : Out(stream.Signature(geometry.row_end))
-        The rows' ends in order, for the slicer: a row that it takes is given back, three clocks later at the earliest.
+        The rows' ends in order, for the slicer: of those that it has taken, the last five can still be read.
     room : Out(1)
         Registered: the ring takes three more rows.
     written : Out(range(geometry.store_rows))
@@ -69,7 +69,7 @@ class RowStore(wiring.Component):
         with m.If(self.i.valid):
             m.d.sync += self.written.eq(self.written + 1)
 
-        m.submodules.ends = ends = Queue(g.row_end, depth=g.store_rows)
+        m.submodules.ends = ends = Queue(g.row_end, depth=g.store_rows, quick=True)
         m.d.comb += [
             ends.i.valid.eq(self.i.valid),
             ends.i.payload.eq(self.i.payload.end),

@@ -67,19 +67,28 @@ class HeaderFeed(wiring.Component):
         whole = Signal()
         m.d.comb += whole.eq(~row.end.last | (~row.end.empty & ((part < last) | ((part == last) & row.end.lane[0]))))
 
-        # --- Two places: this halfword, and the one behind it.
-        behind = Signal(HALFWORD_BITS)
-        moves, loads, pushes = Signal(), Signal(), Signal()
+        # --- Three places: this halfword, the one behind it, and one for what comes while nothing is taken.
+        behind, spare = Signal(HALFWORD_BITS), Signal(HALFWORD_BITS)
+        three = Signal()
+        moves, pushes = Signal(), Signal()
+        coming = halfword(row.data.word_select(part, HALFWORD_BITS), 0)
         m.d.comb += [
             moves.eq(self.take | ~self.here),
-            loads.eq(moves | ~self.two),
-            pushes.eq(loads & valid & whole & ~self.ended),
+            pushes.eq(valid & whole & ~self.ended & ~three),
             self.fault.eq(row.end.fault),
         ]
         with m.If(moves):
-            m.d.sync += [self.data.eq(behind), self.here.eq(self.two)]
-        with m.If(loads):
-            m.d.sync += [behind.eq(halfword(row.data.word_select(part, HALFWORD_BITS), 0)), self.two.eq(pushes)]
+            m.d.sync += [
+                self.data.eq(behind),
+                self.here.eq(self.two),
+                behind.eq(Mux(three, spare, coming)),
+                self.two.eq(three | pushes),
+                three.eq(0),
+            ]
+        with m.Elif(~self.two):
+            m.d.sync += [behind.eq(coming), self.two.eq(pushes)]
+        with m.Elif(~three):
+            m.d.sync += [spare.eq(coming), three.eq(pushes)]
 
         # --- Row after row.
         used_up = pushes & part.all()
@@ -100,6 +109,7 @@ class HeaderFeed(wiring.Component):
                 part.eq(0),
                 self.here.eq(0),
                 self.two.eq(0),
+                three.eq(0),
                 self.ended.eq(0),
             ]
         return m

@@ -98,7 +98,7 @@ class Plan(enum.IntEnum):
 
 
 class Count(enum.IntEnum):
-    """Which halfwords are counted."""
+    """Which halfwords are counted. They can be asked for by the instruction after the next one."""
 
     IHL = 0
     """Those behind the first five words of an IPv4 header, whose length stands in H..."""
@@ -198,21 +198,59 @@ class Program:
     Attributes
     ----------
     words : list of int
-    conditions, registers, values, flags : list of str
-        In the order of their numbers. Values are those words of the request that are operands; they follow the 16 registers.
+    late, early, registers, values, flags : list of str
+        In the order of their numbers. Late conditions are looked at with their instruction, early ones a clock before; they follow the late
+        ones. Values are those words of the request that are operands; they follow the 16 registers.
     trap : int
         An address.
     labels : dict
     """
 
-    def __init__(self, words, conditions, registers, values, flags, labels):
-        self.words, self.conditions, self.registers, self.values, self.flags = words, conditions, registers, values, flags
+    def __init__(self, words, late, early, registers, values, flags, labels):
+        self.words, self.late, self.early, self.registers, self.values, self.flags = words, late, early, registers, values, flags
         self.labels = labels
         self.trap = labels["trap"]
 
 
 REGISTERS = 16
 SUMS = ("ip", "l4", "tunnel")
+
+LATE = (
+    "zero",
+    "negative",
+    "start_wrong",
+    "straight",
+    "straight_tcp",
+    "inner_straight",
+    "other_family",
+    "ethertype_ipv4",
+    "ethertype_ipv6",
+    "ethertype_ethernet",
+    "ethertype_tag",
+    "ipv4_sound",
+    "ipv6_sound",
+    "data_offset_sound",
+    "is_tcp",
+    "is_udp",
+    "is_gre",
+    "is_ipv4",
+    "is_ipv6",
+    "is_sctp",
+    "is_hop_by_hop",
+    "is_routing",
+    "is_destination",
+    "is_extension",
+)
+"""Conditions that the instruction before can still change. All others are of the request, or flags, or follow from some."""
+
+FOLLOWS = {
+    "INNER": ("INNER_IPV6",),
+    "inner_bare": ("INNER", "INNER_IPV6", "TUNNEL_UDP"),
+    "no_csum": ("NO_CSUM", "IPV6"),
+    "on_tcp": ("IPV6",),
+    "on_ip_in_ip": ("IPV6",),
+}
+"""From which flags."""
 
 
 class Assembler:
@@ -236,14 +274,32 @@ class Assembler:
         self._stored = (None, None)  # by the two instructions before
         self._labels = {}
         self._conditions, self._registers, self._values, self._flags = ["always"], [], [], []
+        self._sets = None  # by the instruction before
 
     def label(self, name):
         if name in self._labels:
             raise ValueError(f"Two places are called {name}")
         self._labels[name] = len(self._lines)
 
-    def do(self, *, need=0, take=0, copy=0, repeat=0, emit=None, tag=Field.NONE, sums="", of=Sum.H, r=None, store=None, goto=None, link=0, when=None,
-           unless=None, **act):
+    def do(
+        self,
+        *,
+        need=0,
+        take=0,
+        copy=0,
+        repeat=0,
+        emit=None,
+        tag=Field.NONE,
+        sums="",
+        of=Sum.H,
+        r=None,
+        store=None,
+        goto=None,
+        link=0,
+        when=None,
+        unless=None,
+        **act,
+    ):
         """One instruction.
 
         Parameters
@@ -259,16 +315,26 @@ class Assembler:
         act
             One of ``plan=``, ``set=``, ``clear=``, ``count=``, ``patch=`` (with ``last=``), ``drop=``, ``control=``, ``linked=``.
         """
-        line = {"need": need | repeat, "take": take | copy, "repeat": repeat, "emit": Emit.H if copy else emit or Emit.NOTHING, "tag": self._tag(tag)}
+        line = {
+            "need": need | repeat,
+            "take": take | copy,
+            "repeat": repeat,
+            "emit": Emit.H if copy else emit or Emit.NOTHING,
+            "tag": self._tag(tag),
+        }
         line |= self._sums(sums, of) | self._arithmetic(r, store) | self._act(**act)
         name = act.get("linked", goto)
         if goto or when or unless:
             to_link = goto == "link"
             condition = when or unless or "always"
             line["jump"] = [Jump.IF, Jump.UNLESS, Jump.LINK_IF, Jump.LINK_UNLESS][2 * to_link + (unless is not None)]
-            line["condition"] = number(self._conditions, condition)
+            if self._sets in (condition, *FOLLOWS.get(condition, ())):
+                raise ValueError(f"{condition} is set by the instruction before: it can be asked for by the next one")
+            line["condition"] = condition
+            number(self._conditions, condition)
         else:
-            line["jump"], line["condition"] = Jump.UNLESS, 0
+            line["jump"], line["condition"] = Jump.UNLESS, "always"
+        self._sets = self._flags[line["argument"]] if line["act"] in (Act.SET, Act.CLEAR) else None
         line["target"] = None if name in (None, "link") else name
         self._lines.append(line)
 
@@ -332,6 +398,8 @@ class Assembler:
         Program
         """
         layout = instruction_layout()
+        late = [name for name in self._conditions if name in LATE]
+        early = [name for name in self._conditions if name not in LATE]
         if len(self._lines) > 1 << ADDRESS_BITS:
             raise ValueError(f"{len(self._lines)} instructions do not fit {1 << ADDRESS_BITS}")
         if len(self._registers) > REGISTERS or len(self._values) > REGISTERS or len(self._conditions) > 64 or len(self._flags) > 32:
@@ -341,10 +409,11 @@ class Assembler:
         words = []
         for line in self._lines:
             plain = {name: value for name, value in line.items() if name in layout.members}
+            plain["condition"] = [*late, *early].index(line["condition"])
             plain["target"] = self._labels[line["target"]] if line["target"] else 0
             plain["sums"] = {name: value for name, value in line.items() if name in sums.members}
             words.append(layout.const(plain).as_value().value)
-        return Program(words, self._conditions, self._registers, self._values, self._flags, dict(self._labels))
+        return Program(words, late, early, self._registers, self._values, self._flags, dict(self._labels))
 
 
 def number(names, name):

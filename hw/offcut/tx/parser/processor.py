@@ -16,7 +16,6 @@ __all__ = ["R_BITS", "HeaderProcessor", "outcome_layout"]
 R_BITS = FRAME_LEN_BITS + 1
 """Lengths of frames, with a sign."""
 COUNT_BITS = 8
-WORD_BYTES = 4
 
 
 def outcome_layout():
@@ -115,7 +114,7 @@ class HeaderProcessor(wiring.Component):
         at, out = Signal(HEADER_LEN_BITS), Signal(HEADER_LEN_BITS)
         halfword = feed.data
         left, second = Signal(COUNT_BITS), Signal()  # halfwords of a repeated instruction; the second of a word
-        none = left == 0
+        some, more = Signal(), Signal()  # left is not 0; not 1 either
         too_long, needs, waits, again = Signal(), Signal(), Signal(), Signal()
         short = feed.ended & ~feed.two
         m.d.comb += [
@@ -124,17 +123,17 @@ class HeaderProcessor(wiring.Component):
             feed.written.eq(self.written),
             feed.row.eq(self.parse),
             self.parse_at.eq(feed.at),
-            too_long.eq(at > g.header_bytes - WORD_BYTES),
-            needs.eq(valid & now.need & ~(now.repeat & (second | none))),
+            needs.eq(valid & now.need & ~(now.repeat & (second | ~some))),
             trapped.eq(needs & (too_long | short)),
             waits.eq(needs & ~(too_long | short | (feed.here & feed.two))),
-            again.eq(valid & now.repeat & (left[1:] != 0)),
+            again.eq(valid & now.repeat & more),
             go.eq(~waits & (~again | trapped)),
-            run.eq(valid & ~waits & ~trapped & ~(now.repeat & none)),
+            run.eq(valid & ~waits & ~trapped & ~(now.repeat & ~some)),
             feed.take.eq(run & now.take),
         ]
         with m.If(run & now.take):
-            m.d.sync += at.eq(at + 2)
+            # (Less than a word is left of the first 256 bytes.)
+            m.d.sync += [at.eq(at + 2), too_long.eq(at[-1] | at[2:-1].all())]
 
         # --- Operands and result.
         result = Signal(signed(R_BITS))
@@ -210,24 +209,29 @@ class HeaderProcessor(wiring.Component):
         # --- Sums.
         flags = {name: Signal(name=f"flag_{name.lower()}") for name in dict.fromkeys((*FLAGS, *program.flags))}
         scratch = Signal()
+        # (A clock late, which leaves time for what decides whether an instruction is executed.)
         summed = Signal(16)
         with m.Switch(now.sums.of):
             with m.Case(Sum.H):
-                m.d.comb += summed.eq(halfword)
+                m.d.sync += summed.eq(halfword)
             with m.Case(Sum.R):
-                m.d.comb += summed.eq(result[:16])
+                m.d.sync += summed.eq(result[:16])
             with m.Default():
-                m.d.comb += summed.eq(result[16:FRAME_LEN_BITS])
-        for name, (value, over) in sums.items():
+                m.d.sync += summed.eq(result[16:FRAME_LEN_BITS])
+        for name, (total, over) in sums.items():
             if name == "tunnel" and not g.tunnel_csum:
                 continue
             counts, begins = now.sums[name], now.sums[f"{name}_begins"]
             if name == "l4":
                 counts &= begins | ~(now.sums.partial & scratch)
                 begins &= ~(now.sums.partial & scratch)
-            minus = now.sums.tunnel_minus if name == "tunnel" else now.sums.minus
-            counts, begins = counts & run, begins & run
-            m.d.sync += Cat(value, over).eq(Mux(begins, 0, value) + Mux(counts, summed ^ minus.replicate(16), 0) + (over & ~begins))
+            adds, clears, minus = (Signal(name=f"{verb}_{name}") for verb in ("adds", "clears", "minus"))
+            m.d.sync += [
+                adds.eq(counts & run),
+                clears.eq(begins & run),
+                minus.eq(now.sums.tunnel_minus if name == "tunnel" else now.sums.minus),
+            ]
+            m.d.sync += Cat(total, over).eq(Mux(clears, 0, total) + Mux(adds, summed ^ minus.replicate(16), 0) + (over & ~clears))
 
         # --- Loops.
         acts = {act: Signal(name=f"act_{act.name.lower()}") for act in Act}
@@ -245,6 +249,8 @@ class HeaderProcessor(wiring.Component):
                     m.d.sync += left.eq(result[1:9] | result[0].replicate(COUNT_BITS))
         with m.Elif(run & now.repeat):
             m.d.sync += [left.eq(left - 1), second.eq(~second)]
+        down = run & now.repeat
+        m.d.sync += [some.eq(Mux(down, left > 1, left != 0)), more.eq(Mux(down, left > 2, left > 1))]
         with m.If(acts[Act.COUNT]):
             m.d.sync += second.eq(0)
 
@@ -350,10 +356,19 @@ class HeaderProcessor(wiring.Component):
             "SCRATCH": scratch,
             "INNER": in_tunnel,
         }
-        with m.Switch(now.condition[: max(1, (len(program.conditions) - 1).bit_length())]):
-            for number, name in enumerate(program.conditions):
+        # (Most conditions do not change while their instruction is on its way: they are looked at a clock before.)
+        late, is_late, early = Signal(), Signal(), Signal()
+        with m.Switch(now.condition[: max(1, (len(program.late) - 1).bit_length())]):
+            for number, name in enumerate(program.late):
                 with m.Case(number):
-                    m.d.comb += condition.eq(conditions[name])
+                    m.d.comb += late.eq(conditions[name])
+        with m.If(go):
+            m.d.sync += is_late.eq(coming.condition < len(program.late))
+            with m.Switch(coming.condition):
+                for number, name in enumerate(program.early, len(program.late)):
+                    with m.Case(number):
+                        m.d.sync += early.eq(conditions[name])
+        m.d.comb += condition.eq(Mux(is_late, late, early))
 
         # --- What else is done.
         with m.If(controls[Control.LINK]):
@@ -395,6 +410,13 @@ class HeaderProcessor(wiring.Component):
                 m.d.comb += patch[name].eq(flags[name.upper()] if name.upper() in flags else 0)
 
         with m.If(self.begin):
-            m.d.sync += [at.eq(0), out.eq(0), index.eq(0), self.drop.eq(Drop.NONE), *(flag.eq(0) for flag in flags.values())]
+            m.d.sync += [
+                at.eq(0),
+                too_long.eq(0),
+                out.eq(0),
+                index.eq(0),
+                self.drop.eq(Drop.NONE),
+                *(flag.eq(0) for flag in flags.values()),
+            ]
             m.d.sync += flags["CSUM"].eq(request.needs_csum)
         return m

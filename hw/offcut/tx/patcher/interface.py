@@ -69,6 +69,9 @@ def ports(geometry):
         If it is parallel: the field in each halfword of a row, by its tag.
     header, row : In(stream.Signature(header_write_layout(geometry), always_ready=True)), In
         If it is serial: the halfwords that are written into the header RAM, to learn where the fields stand; which row it is.
+    udp : Out(1)
+        If it is serial: the unit is cut from UDP, so its last field may stand in its last row. Where it does, the next unit must begin a clock
+        later than it could: the first field that it writes may have the same place.
     values : Out
         The fields of that row, in the same clock. Where there is none, anything.
     csum : Out(16)
@@ -76,7 +79,11 @@ def ports(geometry):
     """
     halfwords = geometry.width // 16
     if geometry.serial:
-        at_row = {"header": In(stream.Signature(header_write_layout(geometry), always_ready=True)), "row": In(range(geometry.slot_rows))}
+        at_row = {
+            "header": In(stream.Signature(header_write_layout(geometry), always_ready=True)),
+            "row": In(range(geometry.slot_rows)),
+            "udp": Out(1),
+        }
     else:
         at_row = {"tags": In(data.ArrayLayout(geometry.tag_bits, halfwords))}
     return {

@@ -115,9 +115,8 @@ class SerialPatcher(wiring.Component):
         read = kept.read_port(domain="comb")
         m.d.comb += read.addr.eq(entry.slot)
         constants = data.View(constants_layout(g), at_begin(read.data, "constants"))
-        udp, ipv6, tunnel_udp, inner_ipv6 = (
-            constants[name] if name in constants.shape().members else C(0) for name in KINDS
-        )
+        udp, ipv6, tunnel_udp, inner_ipv6 = (constants[name] if name in constants.shape().members else C(0) for name in KINDS)
+        m.d.comb += self.udp.eq(udp)
         ufo = at_begin(entry.ufo, "ufo") if g.ufo else C(0)
         cut, last = at_begin(entry.cut, "cut"), at_begin(entry.last, "last")
         summed = at_begin(entry.summed, "summed")
