@@ -36,10 +36,17 @@ def rows_of(g, unit):
     return unit["last_row"] + 1 if g.serial else 1
 
 
+def pause_behind(g, unit, record):
+    """A clock that the joiner leaves behind a unit whose last field may stand in its last row: a datagram's that ends in its header's row."""
+    return int(g.serial and unit["cut"] and record.get("udp", 0) and unit["last_row"] == unit.get("header_len", 0) // g.bus_bytes)
+
+
 def segments(g, header_len, payloads):
     """One frame's entries, a segment for each of ``payloads`` bytes."""
     last = len(payloads) - 1
-    return [entry(g, header_len + payload, first=int(n == 0), last=int(n == last)) for n, payload in enumerate(payloads)]
+    return [
+        entry(g, header_len + payload, header_len=header_len, first=int(n == 0), last=int(n == last)) for n, payload in enumerate(payloads)
+    ]
 
 
 def fragments(g, header_len, payloads, order):
@@ -197,9 +204,9 @@ def run(g, units, sums, *, dice=None, pauses=0.0):
             begin = begin and ctx.get(dut.ready) and not (pauses and dice.random() < pauses)
             ctx.set(dut.begin, begin)
             if begin:
-                unit, *_ = units[number]
+                unit, record, _ = units[number]
                 ctx.set(dut.entry, {"slot": frame_of[number] % g.slots} | unit)
-                begun[number], next_begin = clock, clock + rows_of(g, unit)
+                begun[number], next_begin = clock, clock + rows_of(g, unit) + pause_behind(g, unit, record)
             ctx.set(dut.sum, waiting[0] if waiting else 0)
             for number, then in begun.items():
                 unit, _, places = units[number]
@@ -562,14 +569,6 @@ BEFORE = {
 }
 
 
-OVERWRITTEN = {
-    (64, name, kind)
-    for name in BEFORE
-    for kind in ("IPv4", "IPv6", "uncut", "uncut without an IP header")
-    if name != "TCP" and (kind.startswith("uncut") or (kind == "IPv6") == (name.startswith("a datagram") and "GRE" not in name))
-}
-
-
 def follower(dice, g, at, kind):
     """A frame whose first field to be made, or IP checksum, stands at a place, if there is one."""
     if kind.startswith("uncut"):
@@ -580,16 +579,14 @@ def follower(dice, g, at, kind):
     if rest or tags < 0:
         return None
     header_len, places = layout(record, tags=tags)
-    return entry(g, header_len + 9, first=1, last=1), record, places
+    return segments(g, header_len, [9])[0], record, places
 
 
 @pytest.mark.parametrize("width", [32, 64])
 @pytest.mark.parametrize("name", BEFORE)
 @pytest.mark.parametrize("kind", ["IPv4", "IPv6", "uncut", "uncut without an IP header"])
-def test_no_unit_overwrites_a_field_of_the_one_before(request, dice, width, name, kind):
-    """At whatever place of that one's last two rows the next one's first field stands."""
-    if (width, name, kind) in OVERWRITTEN:
-        request.applymarker(pytest.mark.xfail(strict=True, reason="its place is written a clock before its row is looked up"))
+def test_no_unit_overwrites_a_field_of_the_one_before(dice, width, name, kind):
+    """At whatever place of that one's last two rows the next one's first field stands. (Without :func:`pause_behind` it would.)"""
     g = geometry(width, features=ALL)
     fixed, extras = BEFORE[name]
     units, sums, wanted = [], [], []

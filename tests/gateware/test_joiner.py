@@ -168,13 +168,15 @@ class Neighbours:
         assert not self.buffer and not self.beside
 
 
-def run(g, dice, units, *, pauses=0.0, stalls=0.0):
+def run(g, dice, units, *, pauses=0.0, stalls=0.0, udp=0):
     """The beats that leave, the clocks of each, and the neighbours. The patcher lets a unit wait as often as the source pauses."""
     dut = Joiner(g)
     neighbours, beats, clocks, done = Neighbours(dut, g, dice, units, pauses), [], [], []
     frames = len(neighbours.expected())
 
     async def sink(ctx):
+        if g.serial:
+            ctx.set(dut.udp, udp)
         ended, clock, waiting = 0, 0, None
         while ended < frames:
             ready = dice.random() >= stalls
@@ -292,6 +294,25 @@ def test_there_is_a_beat_in_every_clock(dice, width):
     units = [unit for unit in random_units(dice, g, 60) if not unit.entry["void"]]
     beats, clocks, _ = run(g, dice, units)
     assert clocks[-1] - clocks[0] == len(beats) - 1
+
+
+@pytest.mark.parametrize("width", [32, 64])
+def test_a_unit_whose_last_field_may_stand_in_its_last_row_is_followed_a_clock_later(dice, width):
+    """Of a datagram's, one that ends in the row of its header's end; nothing else waits."""
+    g = geometry(width)
+    units = [unit for unit in random_units(dice, g, 80) if not unit.entry["void"]]
+    for unit in units:
+        if unit.entry["cut"] and dice.getrandbits(1):
+            unit.__init__(g, dice, cut=1, slot=unit.entry["slot"], release=unit.entry["release"], length=dice.randint(0, 4))
+    beats, clocks, neighbours = run(g, dice, units, udp=1)
+    assert frames_of(g, beats) == neighbours.expected()
+    ends = [clock for beat, clock in zip(beats, clocks, strict=True) if beat["last"]]
+    pauses = [
+        clock - end - 1 for end, clock in zip(ends, [clocks[n + 1] for n, beat in enumerate(beats[:-1]) if beat["last"]], strict=False)
+    ]
+    tight = [int(unit.entry["cut"] and (unit.length - 1) // g.bus_bytes == unit.header_len // g.bus_bytes) for unit in units]
+    assert any(tight) and not all(tight)
+    assert pauses == tight[:-1]
 
 
 def test_frames_of_one_beat_leave_one_a_clock(dice):

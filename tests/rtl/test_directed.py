@@ -167,7 +167,6 @@ BEHIND = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="the serial patcher keeps a field of the next unit in the place of this one's, a clock too soon")
 @pytest.mark.parametrize("what", BEHIND)
 def test_no_frame_spoils_the_last_row_of_the_one_before(what):
     asked = BEHIND[what]
