@@ -587,11 +587,12 @@ def check(g, cases, results):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_frame_gets_its_plan_its_words_and_its_header(width):
+@pytest.mark.parametrize("table", TABLES)
+def test_every_frame_gets_its_plan_its_words_and_its_header(table, width):
     g = geometry(width, features=ALL)
     bench = Bench(g)
-    results = bench.run([case for _, case in CASES])
-    assert check(g, CASES, results) == bench.identified
+    results = bench.run(TABLES[table].values())
+    assert check(g, TABLES[table].items(), results) == bench.identified
 
 
 @pytest.mark.parametrize("width", [32, 64])
