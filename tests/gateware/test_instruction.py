@@ -1,9 +1,11 @@
 """The header processor's assembler, and what can be said of its program without running it."""
 
+import re
 import sys
 from pathlib import Path
 
 import pytest
+from amaranth import Shape
 from support import geometry
 
 from offcut.tx.layouts import Field, Geometry
@@ -197,3 +199,10 @@ def test_every_engine_has_a_program_that_fits_and_no_instruction_that_no_frame_c
         assert len(program.words) <= 1 << ADDRESS_BITS
         # (Where nothing can be cut, nothing that is can be switched off; the word for that stays.)
         assert idle(program) == ([] if g.segments else ["udp"]), sorted(config.features)
+
+
+def test_the_table_in_the_documents_names_every_part_with_its_bits():
+    text = (Path(__file__).parents[2] / "docs" / "architecture.md").read_text()
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| ([\d, ]+) \|", text, flags=re.MULTILINE)
+    told = [each for names, bits in rows for each in zip(re.findall(r"\w+", names), map(int, bits.split(", ")), strict=True)]
+    assert sorted(told) == sorted((name, Shape.cast(field.shape).width) for name, field in instruction_layout())
