@@ -107,6 +107,8 @@ class HeaderParser(wiring.Component):
             register.write.eq(processor.plan),
             register.value.eq(processor.result),
             register.walked.eq(walked),
+            register.ip_sum.eq(processor.ip_sum),
+            register.l4_sum.eq(processor.l4_sum),
             register.flags.eq(processor.flags),
             register.drop.eq(processor.drop),
             register.slot.eq(self.slot),

@@ -15,7 +15,7 @@ HALFWORD_BITS = 16
 class HeaderFeed(wiring.Component):
     """Shows a halfword of a frame, and knows whether another one follows.
 
-    A halfword a clock, from two clocks after ``begin`` on as fast as rows come.
+    A halfword a clock, from four clocks after ``begin`` on as fast as rows come.
 
     Members
     -------
@@ -92,7 +92,7 @@ class HeaderFeed(wiring.Component):
 
         # --- Row after row.
         used_up = pushes & part.all()
-        m.d.comb += self.at.eq(Mux(self.begin, self.first, following))
+        m.d.comb += self.at.eq(following)
         with m.If(pushes):
             m.d.sync += part.eq(part + 1)
         with m.If((valid & ~whole) | (used_up & row.end.last)):
@@ -103,9 +103,8 @@ class HeaderFeed(wiring.Component):
                 m.d.sync += following.eq(following + 1)
         with m.If(self.begin):
             m.d.sync += [
-                row.eq(self.row),
-                valid.eq(1),
-                following.eq(self.first + 1),
+                valid.eq(0),
+                following.eq(self.first),
                 part.eq(0),
                 self.here.eq(0),
                 self.two.eq(0),

@@ -76,7 +76,7 @@ class Act(enum.IntEnum, shape=3):
     """A flag."""
     COUNT = 4
     PATCH = 5
-    """A word of the patcher's program, with R in it: a :class:`Patch`, and 16 for the last one."""
+    """A word of the patcher's program, with R or a sum in it: a :class:`Patch`, and 16 for the last one."""
     DROP = 6
     CONTROL = 7
 
@@ -91,10 +91,8 @@ class Plan(enum.IntEnum):
     END = 4
     SUM_FIRST = 5
     SUM_LAST = 6
-    BASE = 7
-    CSUM_LOW = 8
-    IP_LOW = 9
-    IP_SUM = 10
+    CSUM_LOW = 7
+    IP_LOW = 8
 
 
 class Count(enum.IntEnum):
@@ -133,7 +131,8 @@ TRAPPED = 15
 
 
 class Patch(enum.IntEnum):
-    """What a word is, for the patcher: one of the fields, or one of these."""
+    """What a word is, for the patcher: one of the fields, or one of these. A checksum is patched with its sum, which takes four clocks from its
+    last value on."""
 
     CONSTANTS = 0
     """R is the segment size."""

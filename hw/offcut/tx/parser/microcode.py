@@ -14,9 +14,6 @@ from .instruction import TRAPPED, Assembler, Control, Count, Emit, Patch, Plan, 
 __all__ = ["VALUES", "assemble"]
 
 VALUES = (
-    "SUM_IP",
-    "SUM_L4",
-    "SUM_TUNNEL",
     "FRAME_LEN",
     "GSO",
     "GSO_128",
@@ -130,8 +127,6 @@ def ipv4(a, g):
     do(r="AT + 0", store="L4", set="IP_WHOLE")
     do(r="OUT + 0", store="PLACE")
     do()
-    do()
-    do(r="0 + SUM_IP", store="IP_SUM")
     do(patch=Patch.IP_CSUM, goto="link", unless="straight_tcp")
 
 
@@ -187,11 +182,7 @@ def verdict(a, g):
     do(r=f"R + {g.bus_bytes - 1}")
     do(r="0 + SIZE", plan=Plan.WINDOW)
     do(plan=Plan.SIZE)
-    do(patch=Patch.CONSTANTS, r="0 + SUM_L4")
-    if g.tunnel_csum:
-        do(plan=Plan.BASE, r="0 + SUM_TUNNEL", goto="cut_tunnel", when="TUNNEL_CSUM")
-    else:
-        do(plan=Plan.BASE)
+    do(patch=Patch.CONSTANTS, **({"goto": "cut_tunnel", "when": "TUNNEL_CSUM"} if g.tunnel_csum else {}))
     label("cut_csum")
     do(set="CSUM", goto="cut_no_csum", when="no_csum")
 
@@ -550,7 +541,7 @@ def ufo(a, g):
     do(take=1, sums="-l4", r="0 + END")
     do(r="R - L4")
     do(sums="l4", of=Sum.R, r=f"0 + {Protocol.UDP}")
-    do(sums="l4", of=Sum.R, r="0 + IP_SUM", set="UFO", goto="ufo_ipv6", when="IPV6")
+    do(sums="l4", of=Sum.R, set="UFO", goto="ufo_ipv6", when="IPV6")
     do(control=Control.BACK)
     do(patch=Patch.IP_CSUM, last=1)
     do(r=f"OUT + {UDP_CSUM_LOW}", goto="ufo_end")
@@ -586,8 +577,6 @@ def inner_ipv4(a):
     do(r="AT + 0", store="L4")
     do(r="OUT + 0", store="PLACE")
     do()
-    do()
-    do(r="0 + SUM_IP")
     do(patch=Patch.INNER_IP_CSUM, goto="link", when="always")
 
 
@@ -751,8 +740,7 @@ def auto(a, g):
     do(r="R + ADDED")
     do(plan=Plan.CSUM_LOW, r="0 + L4")
     do(r="R + ADDED")
-    do(plan=Plan.SUM_FIRST, r="0 + SUM_L4")
-    do(plan=Plan.BASE)
+    do(plan=Plan.SUM_FIRST)
     do(set="CSUM", goto="auto_ip")
 
     # Without it: the IP header alone.
@@ -773,10 +761,7 @@ def auto(a, g):
     do(sums="ip", of=Sum.R, r="0 + L3")
     do(r="R + ADDED")
     do(r=f"R + {IPV4_CSUM_LOW}", set="IP")
-    do()
-    do()
-    do(plan=Plan.IP_LOW, r="0 + SUM_IP")
-    do(plan=Plan.IP_SUM)
+    do(plan=Plan.IP_LOW)
     label("auto_end")
     do(r="0 + END", set="AUTO")
     do(r="R + ADDED")
@@ -826,8 +811,8 @@ def auto_above(a, g):
         do(sums="l4", of=Sum.R, r="0 + 0x2000", goto="big", unless="zero")
         # The fragment field, which was none before.
         do(control=Control.BACK)
-        do(patch=Patch.FRAGMENT, r="0 + IP_SUM")
-        do(patch=Patch.IP_CSUM, last=1, r="0 + L3")
+        do(patch=Patch.FRAGMENT, r="0 + L3")
+        do(patch=Patch.IP_CSUM, last=1)
         do(r="R + ADDED")
         do(r="R + 6")
         do(emit=Emit.POKE, tag=Field.FRAGMENT, r="0 + L4", store="HEADER_END", set="UFO")

@@ -24,7 +24,7 @@ class PlanRegister(wiring.Component):
     write : In
         Which number becomes ``value``.
     value : In
-    flags, drop, slot : In
+    ip_sum, l4_sum, flags, drop, slot : In
         What the plan says beside them.
     plan : Out(geometry.plan)
     """
@@ -37,6 +37,8 @@ class PlanRegister(wiring.Component):
             "write": In(data.StructLayout({target.name: 1 for target in Plan})),
             "value": In(R_BITS),
             "walked": In(1),
+            "ip_sum": In(16),
+            "l4_sum": In(16),
             "flags": In(outcome_layout()),
             "drop": In(4),
             "slot": In(range(geometry.slots)),
@@ -59,10 +61,8 @@ class PlanRegister(wiring.Component):
             Plan.END: (end, request.csum_low),
             Plan.SUM_FIRST: (plan.sum_first, request.csum_start),
             Plan.SUM_LAST: (plan.sum_last, None),
-            Plan.BASE: (plan.base, 0),
             Plan.CSUM_LOW: (plan.csum_low, request.csum_low),
             Plan.IP_LOW: (plan.ip_low, None),
-            Plan.IP_SUM: (plan.ip_sum, None),
         }
         for target, (register, default) in kept.items():
             with m.If(self.write[target.name]):
@@ -93,6 +93,8 @@ class PlanRegister(wiring.Component):
             plan.csum.eq(flags["CSUM"] | (csum & ~self.walked)),
             plan.csum_swap.eq(swap & ~flags["CUT"]),
             plan.ip.eq(flags["IP"]),
+            plan.ip_sum.eq(self.ip_sum),
+            plan.base.eq(Mux(flags["CUT"] | flags["AUTO"], self.l4_sum, 0)),
             plan.slot.eq(self.slot),
             Cat(plan.shift, plan.skip).eq(window),
             plan.skips.eq(window[bits:] != 0),

@@ -62,6 +62,8 @@ class HeaderProcessor(wiring.Component):
             "header": Out(stream.Signature(header_write_layout(geometry), always_ready=True)),
             "patch": Out(stream.Signature(patch_layout(geometry), always_ready=True)),
             "result": Out(R_BITS),
+            "ip_sum": Out(16),
+            "l4_sum": Out(16),
             "plan": Out(data.StructLayout({target.name: 1 for target in Plan})),
             "flags": Out(outcome_layout()),
             "drop": Out(Drop),
@@ -142,7 +144,6 @@ class HeaderProcessor(wiring.Component):
         m.d.comb += fetch.addr.eq(coming.immediate[:4])
         sums = {name: (Signal(16, name=f"sum_{name}"), Signal(name=f"carry_{name}")) for name in ("ip", "l4", "tunnel")}
         words = {
-            **{f"SUM_{name.upper()}": total for name, (total, _) in sums.items()},
             "FRAME_LEN": request.frame_len,
             "GSO": request.size,
             "GSO_128": Cat(C(0, 7), request.size),
@@ -379,6 +380,8 @@ class HeaderProcessor(wiring.Component):
         with m.If(acts[Act.DROP]):
             m.d.sync += self.drop.eq(Mux(now.argument[:4] == TRAPPED, trap, now.argument[:4]))
         m.d.comb += [
+            self.ip_sum.eq(sums["ip"][0]),
+            self.l4_sum.eq(sums["l4"][0]),
             self.done.eq(controls[Control.DONE]),
             self.numbered.eq(controls[Control.NUMBERED]),
             *(self.plan[target.name].eq(acts[Act.PLAN] & (now.argument == target)) for target in Plan),
@@ -397,6 +400,10 @@ class HeaderProcessor(wiring.Component):
             patch.last.eq(now.argument[4] & ~marked),
             patch.data.eq(result),
         ]
+        with m.If((now.argument[:4] == Patch.IP_CSUM) | (now.argument[:4] == Patch.INNER_IP_CSUM)):
+            m.d.sync += patch.data.eq(sums["ip"][0])
+        with m.If(marked):
+            m.d.sync += patch.data.eq(sums["tunnel"][0])
         with m.If((acts[Act.PATCH] & ~constants) | controls[Control.MARK]):
             m.d.sync += index.eq(index + 1)
         with m.If(controls[Control.BACK]):
