@@ -153,6 +153,9 @@ TCP6 = {
     "just 65536, the option stays": cut(tcp6(extensions=(JUMBO,), length=0), Base.TCP6, frame_len=14 + 65536),
     "hop-by-hop that is no jumbo payload": refused(BAD, tcp6(extensions=(HOP,)), Base.TCP6, frame_len=300_000),
     "something behind a jumbo payload": refused(BAD, tcp6(extensions=(JUMBO, ROUTED)), Base.TCP6, frame_len=300_000),
+    "a jumbo payload and more in its header": refused(
+        BAD, tcp6(extensions=((0, b"\x01" + JUMBO[1][1:] + bytes(8)),)), Base.TCP6, frame_len=300_000
+    ),
     "IPv4": refused(BAD, tcp4(), Base.TCP6),
     "version 4": refused(BAD, tcp6(version=4), Base.TCP6),
     "an unknown next header": refused(BAD, tcp6(protocol=59), Base.TCP6),
@@ -186,6 +189,7 @@ UDP = {
     "UFO of 65536 bytes": refused(Drop.BAD_REQUEST, udp4(), Base.UFO, frame_len=34 + 65536),
     "UFO, frame_len unknown": cut(udp4(), Base.UFO, frame_len=0),
     "UFO, nothing known": refused(BAD, udp4(length=0), Base.UFO, frame_len=0),
+    "UFO, csum_start elsewhere": refused(BAD, udp4(), Base.UFO, csum_start=38),
     "UFO, ends in UDP": refused(LATE, udp4(cut_off=40), Base.UFO),
     "UFO over IPv6": cut(udp6(), Base.UFO),
     "UFO over IPv6, again": cut(udp6(tags=TAG), Base.UFO, tci=2),
@@ -256,6 +260,12 @@ TUNNELS = {
     "GRE of the other family": refused(BAD, within(IPv4(), Gre(protocol=0x86DD), INNER4, Tcp())),
     "GRE in GRE": refused(BAD, within(IPv4(), Gre(), INNER4, Gre(), IPv4(), Tcp())),
     "IPIP in IPIP": refused(BAD, within(IPv4(), INNER4, IPv4(), Tcp())),
+    "IPIP in IPIP, as if its inner header were TCP": refused(BAD, within(IPv4(), IPv4(), INNER4, Tcp()), csum_start=14 + 40),
+    "UFO in IPIP that is off": refused(BAD, within(IPv4(), INNER4, Udp()), Base.UFO, off=("ipxip4",)),
+    "GRE with a checksum that is off, none asked for": refused(
+        BAD, within(IPv4(), Gre(GRE_CSUM), INNER4, Tcp()), needs_csum=0, csum_offset=0, off=("gre_csum",)
+    ),
+    "headers of 256 bytes": cut(within(IPv4(), Gre(), Ethernet(), INNER4, Tcp(), tags=39 * TAG)),
     "UFO in GRE": refused(BAD, within(IPv4(), Gre(), INNER4, Udp()), Base.UFO),
     "the other family within": refused(BAD, within(IPv4(), INNER6, Tcp())),
     "GRE is off": refused(OFF, within(IPv4(), Gre(), INNER4, Tcp()), off=("gre",)),
@@ -322,6 +332,7 @@ AUTO = {
     "one byte a segment": auto(tcp4(payload=WORDS), size=41, cut=True),
     "BIG TCP": auto(tcp4(length=0), size=9000, frame_len=14 + 65536, cut=True),
     "not quite BIG TCP": auto(tcp4(length=0), size=9000, frame_len=14 + 65535),
+    "not quite BIG TCP over IPv6": auto(tcp6(extensions=(JUMBO,), length=0), size=9000, frame_len=14 + 65535),
     "BIG TCP over IPv6": auto(tcp6(extensions=(JUMBO,), length=0), size=9000, frame_len=300_000, cut=True, jumbo=True),
     "BIG TCP without its option": auto(tcp6(extensions=(HOP,), length=0), size=9000, frame_len=300_000, drop=BIG),
     "no room for a byte": auto(tcp4(payload=WORDS), size=40, drop=BIG),
