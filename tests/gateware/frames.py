@@ -485,7 +485,11 @@ class Case:
             high, low, flags = (int.from_bytes(self.transport[at : at + 2], "big") for at in (4, 6, 12))
             add(Patch.LOW, low)
             add(Patch.HIGH, high)
-            for kind, place, cleared in ((Patch.FLAGS, "first", 0x009), (Patch.FLAGS_MIDDLE, "middle", 0x089), (Patch.FLAGS_LAST, "last", 0x080)):
+            for kind, place, cleared in (
+                (Patch.FLAGS, "first", 0x009),
+                (Patch.FLAGS_MIDDLE, "middle", 0x089),
+                (Patch.FLAGS_LAST, "last", 0x080),
+            ):
                 add(kind, flags & ~(cleared ^ self.request[f"clear_{place}"]), 1)
             add(Patch.FLAGS_ONLY, flags, 1)
         elif not self.ufo:

@@ -38,7 +38,8 @@ class Unit:
             self.ip_at = at if self.csum_at is None or abs(at - self.csum_at) >= field else None
         # A sum is made where the bytes stand: one that begins at an odd place comes the other way round, but where a header is patched.
         self.csum_swap = dice.getrandbits(1)
-        self.values = [dice.getrandbits(16) for _ in g.fields]
+        # A serial patcher answers by the halfword's place in a header, a parallel one by its tag.
+        self.values = [dice.getrandbits(16) for _ in range(g.header_bytes // 2 if g.serial else len(g.fields))]
         self.csum = dice.getrandbits(16)
         self.crc = dice.getrandbits(32)
         self.user = dice.getrandbits(g.config.user_width) if g.config.user_width else 0
@@ -71,16 +72,26 @@ class Unit:
         octets = bytes(self.header_len % size) + self.payload
         return [int.from_bytes(octets[at : at + size], "little") for at in range(0, len(octets), size)]
 
+    def value(self, at, tag):
+        """The patcher's, of the field at a place."""
+        return self.values[at // 2 % len(self.values) if self.g.serial else tag]
+
+    def answers(self, asked):
+        """The patcher's values, of the row or the tags for which it is asked."""
+        if not self.g.serial:
+            return [self.values[tag % len(self.values)] for tag in plain(asked)]
+        lanes = self.g.width // 16
+        return self.values[int(asked) * lanes :][:lanes]
+
     def frame(self, header, tags):
         """The frame that must leave."""
         out = bytearray(header[: self.header_len] + self.payload)
         if self.entry["cut"]:
             for halfword, tag in enumerate(tags[: self.header_len // 2]):
-                # (A fragment's field may be where a frame turns out to be none: then what stands there stays.)
-                if tag and (self.entry.get("ufo") or self.g.fields[tag] != Field.FRAGMENT):
-                    out[2 * halfword : 2 * halfword + 2] = self.values[tag].to_bytes(2, "big")
+                if tag:
+                    out[2 * halfword : 2 * halfword + 2] = self.value(2 * halfword, tag).to_bytes(2, "big")
         if self.ip_at is not None:
-            out[self.ip_at : self.ip_at + 2] = self.values[self.g.tag(Field.IP_CSUM)].to_bytes(2, "big")
+            out[self.ip_at : self.ip_at + 2] = self.value(self.ip_at, self.g.tag(Field.IP_CSUM)).to_bytes(2, "big")
         if self.csum_at is not None and self.entry.get("crc"):
             out[self.csum_at : self.csum_at + 4] = self.crc.to_bytes(4, "little")
         elif self.csum_at is not None:
@@ -97,13 +108,15 @@ class Neighbours:
         self.waits = waits
         self.dut, self.g, self.dice, self.units, self.sides = dut, g, dice, units, len(g.side_banks) * g.first_last
         self.headers = [dice.randbytes(g.header_bytes) for _ in range(g.slots)]
-        self.tags = [[dice.choice([0, dice.randrange(len(g.fields))]) for _ in range(g.header_bytes // 2)] for _ in range(g.slots)]
+        # (No field stands in front of an IP header, so none in what is sent of the header of a frame that is not cut.)
+        anywhere = range((g.header_bytes - TAGGED) // 2)
+        self.tags = [[0] * (TAGGED // 2) + [dice.choice([0, dice.randrange(len(g.fields))]) for _ in anywhere] for _ in range(g.slots)]
         size, halfwords = g.bus_bytes, g.width // 16
         self.rows = [
             [
                 (
                     int.from_bytes(header[at : at + size], "little"),
-                    tags[at // 2 :][:halfwords],
+                    [int(tag != 0) if g.serial else tag for tag in tags[at // 2 :][:halfwords]],
                 )
                 for at in range(0, g.header_bytes, size)
             ]
@@ -133,9 +146,9 @@ class Neighbours:
             clock += 1
             self.released += released
             if header_take:
-                data, tags = self.rows[slot][row % len(self.rows[slot])]
+                data, marks = self.rows[slot][row % len(self.rows[slot])]
                 ctx.set(dut.header, data)
-                ctx.set(dut.fields, tags)
+                ctx.set(dut.marks, marks)
             assert not (payload_take and side_take)
             banks = len(dut.payload) - self.sides
             word = {self.dice.randrange(banks): self.buffer.pop(0)} if payload_take else {}
@@ -150,18 +163,20 @@ class Neighbours:
                 for name, value in values.items():
                     ctx.set(getattr(dut, name), value)
             if looked_up is not None:
-                ctx.set(dut.values, [looked_up.values[tag % len(looked_up.values)] for tag in plain(ctx.get(dut.tags))])
+                ctx.set(dut.values, looked_up.answers(ctx.get(dut.row if self.g.serial else dut.tags)))
             ctx.set(dut.ready, self.dice.random() >= self.waits)
         assert not self.buffer and not self.beside
 
 
-def run(g, dice, units, *, pauses=0.0, stalls=0.0):
+def run(g, dice, units, *, pauses=0.0, stalls=0.0, udp=0):
     """The beats that leave, the clocks of each, and the neighbours. The patcher lets a unit wait as often as the source pauses."""
     dut = Joiner(g)
     neighbours, beats, clocks, done = Neighbours(dut, g, dice, units, pauses), [], [], []
     frames = len(neighbours.expected())
 
     async def sink(ctx):
+        if g.serial:
+            ctx.set(dut.udp, udp)
         ended, clock, waiting = 0, 0, None
         while ended < frames:
             ready = dice.random() >= stalls
@@ -221,7 +236,7 @@ def random_units(dice, g, count):
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("pauses, stalls", [(0.0, 0.0), (0.6, 0.0), (0.0, 0.5), (0.4, 0.4)])
 def test_frames_leave_with_their_fields_and_checksums_in_place(dice, width, pauses, stalls):
-    """Every field by its tag at any halfword, checksums at any byte, payload from either buffer."""
+    """Fields at any halfword, by their place or their tag; checksums at any byte; payload from either buffer."""
     g = geometry(width)
     units = random_units(dice, g, 60)
     beats, _, neighbours = run(g, dice, units, pauses=pauses, stalls=stalls)
@@ -279,6 +294,25 @@ def test_there_is_a_beat_in_every_clock(dice, width):
     units = [unit for unit in random_units(dice, g, 60) if not unit.entry["void"]]
     beats, clocks, _ = run(g, dice, units)
     assert clocks[-1] - clocks[0] == len(beats) - 1
+
+
+@pytest.mark.parametrize("width", [32, 64])
+def test_a_unit_whose_last_field_may_stand_in_its_last_row_is_followed_a_clock_later(dice, width):
+    """Of a datagram's, one that ends in the row of its header's end; nothing else waits."""
+    g = geometry(width)
+    units = [unit for unit in random_units(dice, g, 80) if not unit.entry["void"]]
+    for unit in units:
+        if unit.entry["cut"] and dice.getrandbits(1):
+            unit.__init__(g, dice, cut=1, slot=unit.entry["slot"], release=unit.entry["release"], length=dice.randint(0, 4))
+    beats, clocks, neighbours = run(g, dice, units, udp=1)
+    assert frames_of(g, beats) == neighbours.expected()
+    ends = [clock for beat, clock in zip(beats, clocks, strict=True) if beat["last"]]
+    pauses = [
+        clock - end - 1 for end, clock in zip(ends, [clocks[n + 1] for n, beat in enumerate(beats[:-1]) if beat["last"]], strict=False)
+    ]
+    tight = [int(unit.entry["cut"] and (unit.length - 1) // g.bus_bytes == unit.header_len // g.bus_bytes) for unit in units]
+    assert any(tight) and not all(tight)
+    assert pauses == tight[:-1]
 
 
 def test_frames_of_one_beat_leave_one_a_clock(dice):

@@ -144,3 +144,34 @@ def test_what_random_requests_hardly_meet(what):
     assert result.dropped == ({reason: 1} if reason else {})
     for expected, came in zip(frames, result.frames, strict=True):
         assert came == expected, difference(expected, came)
+
+
+BEHIND = {
+    # What leaves right behind the last segment of a frame whose last row has a field in it, and has its own first field at the same place.
+    "a datagram behind one tag, IPv6 behind six": (
+        case(tagged(1) / IPV4 / UDP() / bytes(6001), gso_type=UDP_L4, gso_size=100),
+        case(tagged(6) / IPV6 / TCP() / bytes(300), gso_type=TCPV6, gso_size=100),
+    ),
+    "a datagram over IPv6, IPv6 behind ten tags": (
+        case(ETHERNET / IPV6 / UDP() / bytes(6002), gso_type=UDP_L4, gso_size=100),
+        case(tagged(10) / IPV6 / TCP() / bytes(300), gso_type=TCPV6, gso_size=100),
+    ),
+    "a datagram in Ethernet in GRE, IPv4 behind 16 tags": (
+        case(ETHERNET / OUTER4 / GRE(chksum_present=1) / ETHERNET / IPV4 / UDP() / bytes(6004), gso_type=UDP_L4, gso_size=100),
+        case(tagged(16) / IPV4 / TCP() / bytes(300), gso_type=TCPV4, gso_size=100),
+    ),
+    "an IPv4 header's checksum of a frame that is not cut": (
+        case(ETHERNET / OUTER4 / GRE(chksum_present=1) / ETHERNET / IPV4 / UDP() / bytes(6004), gso_type=UDP_L4, gso_size=100),
+        automatic(tagged(14) / IPV4 / TCP() / bytes(300)),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BEHIND)
+def test_no_frame_spoils_the_last_row_of_the_one_before(what):
+    asked = BEHIND[what]
+    answers = [answer(each) for each in asked]
+    assert all(reason is None for _, reason in answers)
+    result = engine().run([as_request(each) for each in asked])
+    for number, (expected, came) in enumerate(zip([frame for frames, _ in answers for frame in frames], result.frames, strict=True)):
+        assert came == expected, f"frame {number}: {difference(expected, came)}"
