@@ -1,6 +1,6 @@
 """Hold units until they are whole."""
 
-from amaranth import Module, Mux, Signal
+from amaranth import Cat, Module, Mux, Signal
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -51,7 +51,11 @@ class PayloadBuffer(wiring.Component):
         rows = sum(self._banks)
 
         def following(pointer):
-            return Mux(pointer == rows - 1, 0, pointer + 1)
+            """The place behind a pointer's. Behind the last one the bits of both depths are set, and no other."""
+            place = (pointer + 1)[: len(pointer)]
+            depths = Cat(place[ceil_log2(depth)] for depth in self._banks if depth != rows)
+            at_end = depths.all() if len(self._banks) > 1 else 0
+            return Cat(bit & ~at_end if len(self._banks) > 1 and 1 << number in self._banks else bit for number, bit in enumerate(place))
 
         into, out = Signal(range(rows)), Signal(range(rows))
         begin = Signal(range(rows))  # of the unit that is being written
