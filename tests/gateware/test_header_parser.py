@@ -80,6 +80,7 @@ BAD, LATE, LONG, OFF = Drop.BAD_HEADER, Drop.TRUNCATED, Drop.HEADER_TOO_LONG, Dr
 TCP4 = {
     "plain": cut(tcp4()),
     "one tag": cut(tcp4(tags=TAG)),
+    "all flags": cut(tcp4(tcp={"flags": 0xFFF})),
     "two tags": cut(tcp4(tags=SERVICE_TAG + TAG)),
     "five tags": cut(tcp4(tags=SERVICE_TAG + 4 * TAG)),
     "IP options": cut(tcp4(options=OPTIONS[:4])),
@@ -192,6 +193,7 @@ UDP = {
     "UFO, frame_len unknown": cut(udp4(), Base.UFO, frame_len=0),
     "UFO, nothing known": refused(BAD, udp4(length=0), Base.UFO, frame_len=0),
     "UFO, csum_start elsewhere": refused(BAD, udp4(), Base.UFO, csum_start=38),
+    "USO, what stands in its checksum field is 0": cut(udp4(udp={"csum": 0}), Base.USO),
     "UFO, ends in UDP": refused(LATE, udp4(cut_off=40), Base.UFO),
     "UFO over IPv6": cut(udp6(), Base.UFO),
     "UFO over IPv6, again": cut(udp6(tags=TAG), Base.UFO, tci=2),
