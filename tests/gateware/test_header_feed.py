@@ -10,7 +10,7 @@ from offcut.tx.parser.feed import HeaderFeed
 from offcut.tx.rows import RowStore
 
 WIDTHS = [32, 64, 512]
-FIRST_AFTER = 3  # clocks from `begin` to the first halfword
+FIRST_AFTER = 4  # clocks from `begin` to the first halfword
 
 
 class Bench:
