@@ -21,7 +21,7 @@ class Bench:
         self.top = m = Module()
         m.submodules.feed = self.feed = feed = HeaderFeed(g)
         m.submodules.rows = self.rows = rows = RowStore(g)
-        m.d.comb += [feed.written.eq(rows.written), rows.parse_at.eq(feed.at), feed.row.eq(rows.parse)]
+        m.d.comb += [feed.there.eq(feed.at != rows.written), rows.parse_at.eq(feed.at), feed.row.eq(rows.parse)]
 
     def run(self, frames, *, reads=None, dice=None, pauses=0.0, stalls=0.0):
         """What is read of each frame, and the clock of each halfword.

@@ -16,7 +16,7 @@ import re
 
 __all__ = ["RESTING", "lay_to_rest", "stirred_by"]
 
-RESTING = frozenset({"identification", "packer", "planner", "plans", "program", "sums", "verdict", "walker"})
+RESTING = frozenset({"feed", "identification", "plans", "register"})
 """The last part of the names of modules that mostly stand still in bulk traffic, without Amaranth's ``$`` and number: see ``scripts/resting``."""
 
 _MODULE = re.compile(r"^module \\?(\S+?) ?\(.*?^endmodule\n", flags=re.M | re.S)

@@ -97,7 +97,7 @@ class HeaderParser(wiring.Component):
         ]
         m.d.comb += [
             processor.request.eq(request),
-            processor.written.eq(self.written),
+            processor.there.eq(processor.parse_at != self.written),
             processor.parse.eq(self.parse),
             self.parse_at.eq(processor.parse_at),
             processor.fragment_id.eq(self.fragment_id),

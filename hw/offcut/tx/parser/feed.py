@@ -33,8 +33,10 @@ class HeaderFeed(wiring.Component):
         None will come behind these.
     fault : Out(2)
         With ``ended``, what is wrong with the frame's end.
-    written, at, row : In, Out, In
-        The row store's write address, and its read port.
+    at, row : Out, In
+        The row store's read port.
+    there : In(1)
+        The row at that address has been written.
     """
 
     def __init__(self, geometry):
@@ -49,7 +51,7 @@ class HeaderFeed(wiring.Component):
             "two": Out(1),
             "ended": Out(1),
             "fault": Out(2),
-            "written": In(address),
+            "there": In(1),
             "at": Out(address),
             "row": In(geometry.row),
         })
@@ -98,8 +100,8 @@ class HeaderFeed(wiring.Component):
         with m.If((valid & ~whole) | (used_up & row.end.last)):
             m.d.sync += self.ended.eq(1)
         with m.If((~valid | (used_up & ~row.end.last)) & ~self.ended):
-            m.d.sync += [row.eq(self.row), valid.eq(following != self.written)]
-            with m.If(following != self.written):
+            m.d.sync += [row.eq(self.row), valid.eq(self.there)]
+            with m.If(self.there):
                 m.d.sync += following.eq(following + 1)
         with m.If(self.begin):
             m.d.sync += [

@@ -1,9 +1,8 @@
 """The header processor's instructions, and an assembler for them."""
 
 from amaranth.lib import data, enum
-from amaranth.utils import ceil_log2
 
-from ..layouts import Drop, Field
+from ..layouts import Field
 
 __all__ = ["Act", "Assembler", "Control", "Count", "Emit", "Jump", "Op", "Patch", "Plan", "Program", "Sum", "X", "instruction_layout"]
 

@@ -8,8 +8,8 @@ from ..headers import EtherType, ExtensionHeader, Protocol
 from ..layouts import FRAME_LEN_BITS, HEADER_LEN_BITS, Base, Drop, Kind
 from ..patcher.interface import header_write_layout, patch_layout
 from .feed import HeaderFeed
-from .instruction import TRAPPED, Act, Control, Count, Emit, Jump, Op, Patch, Plan, Sum, X, instruction_layout
-from .microcode import VALUES, assemble
+from .instruction import TRAPPED, Act, Control, Count, Emit, Op, Patch, Plan, Sum, X, instruction_layout
+from .microcode import assemble
 
 __all__ = ["R_BITS", "HeaderProcessor", "outcome_layout"]
 
@@ -20,7 +20,7 @@ COUNT_BITS = 8
 
 def outcome_layout():
     """What the program sets while it runs: flags of the plan, and why the frame is dropped."""
-    return data.StructLayout({name: 1 for name in FLAGS})
+    return data.StructLayout(dict.fromkeys(FLAGS, 1))
 
 
 FLAGS = ("CUT", "HEADED", "MOVED", "AUTO", "LIMIT", "CSUM", "IP", "UFO", "CRC")
@@ -56,7 +56,7 @@ class HeaderProcessor(wiring.Component):
         super().__init__({
             "begin": In(1),
             "request": In(geometry.request),
-            "written": In(address),
+            "there": In(1),
             "parse_at": Out(address),
             "parse": In(geometry.row),
             "header": Out(stream.Signature(header_write_layout(geometry), always_ready=True)),
@@ -122,7 +122,7 @@ class HeaderProcessor(wiring.Component):
         m.d.comb += [
             feed.begin.eq(self.begin),
             feed.first.eq(request.row),
-            feed.written.eq(self.written),
+            feed.there.eq(self.there),
             feed.row.eq(self.parse),
             self.parse_at.eq(feed.at),
             needs.eq(valid & now.need & ~(now.repeat & (second | ~some))),
