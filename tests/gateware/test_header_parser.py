@@ -613,7 +613,7 @@ def test_every_frame_gets_its_plan_its_words_and_its_header(table, width):
 
 
 @pytest.mark.parametrize("width", [32, 64])
-@pytest.mark.parametrize("pauses, stalls", [(0.0, 0.6), (0.2, 0.2)])
+@pytest.mark.parametrize("pauses, stalls", [(0.0, 0.6), (0.2, 0.2), (0.85, 0.0)])
 def test_plans_keep_their_order_when_rows_come_late_and_slots_are_rare(dice, width, pauses, stalls):
     g = geometry(width, features=ALL)
     cases = [dice.choice(CASES) for _ in range(60)]
