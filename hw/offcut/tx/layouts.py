@@ -132,7 +132,7 @@ class Geometry:
         self.bus_bytes = config.width // 8
         self.lane_bits = ceil_log2(self.bus_bytes)
         self.row_bits = 17 - self.lane_bits
-        self.store_rows = 128 if config.width == 32 else 64
+        self.store_rows = 64 if config.width == 64 else 128
         self.slot_rows = self.header_bytes // self.bus_bytes
 
         has = config.has

@@ -105,6 +105,7 @@ class HeaderParser(wiring.Component):
             register.load.eq(begins),
             register.request.eq(coming),
             register.write.eq(processor.plan),
+            register.size.eq(processor.size),
             register.value.eq(processor.result),
             register.walked.eq(walked),
             register.ip_sum.eq(processor.ip_sum),

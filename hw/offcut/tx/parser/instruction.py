@@ -84,14 +84,13 @@ class Plan(enum.IntEnum):
     """Numbers of the plan."""
 
     HEADER_LEN = 0
-    WINDOW = 1
+    HEADER_END = 1
     LAST = 2
-    SIZE = 3
-    END = 4
-    SUM_FIRST = 5
-    SUM_LAST = 6
-    CSUM_LOW = 7
-    IP_LOW = 8
+    END = 3
+    SUM_FIRST = 4
+    SUM_LAST = 5
+    CSUM_LOW = 6
+    IP_LOW = 7
 
 
 class Count(enum.IntEnum):
@@ -134,7 +133,7 @@ class Patch(enum.IntEnum):
     last value on."""
 
     CONSTANTS = 0
-    """R is the segment size."""
+    """R is the segment size. Who is given it is cut."""
     LENGTH = Field.LENGTH
     IDENTIFICATION = Field.IDENTIFICATION
     LOW = Field.LOW
@@ -220,7 +219,9 @@ LATE = (
     "straight",
     "straight_tcp",
     "inner_straight",
-    "other_family",
+    "out_long",
+    "right_ipv4",
+    "right_ipv6",
     "ethertype_ipv4",
     "ethertype_ipv6",
     "ethertype_ethernet",
@@ -244,7 +245,6 @@ LATE = (
 FOLLOWS = {
     "INNER": ("INNER_IPV6",),
     "inner_bare": ("INNER", "INNER_IPV6", "TUNNEL_UDP"),
-    "no_csum": ("NO_CSUM", "IPV6"),
     "on_tcp": ("IPV6",),
     "on_ip_in_ip": ("IPV6",),
 }

@@ -100,13 +100,11 @@ def ethernet(a, g):
         do(copy=1)
     label("ethertype")
     do(need=1, copy=1, linked="transport")
-    do(r="AT + 0", store="L3", goto="ethertype_else", unless="ethertype_ipv4")
+    do(r="AT + 0", store="L3", goto="ethertype_else", unless="right_ipv4")
 
 
 def ipv4(a, g):
     do, label = a.do, a.label
-    if g.udp_tunnel:
-        do(goto="bad", when="other_family")
     do(need=1, copy=1, sums="ip=", r="0 - OUT", count=Count.IHL)
     do(copy=1, tag=Field.LENGTH, patch=Patch.LENGTH, r="H + 0", store="LEN", goto="bad", unless="ipv4_sound")
     if g.ufo:
@@ -126,15 +124,13 @@ def ipv4(a, g):
     do(repeat=1, copy=1, sums="ip")
     do(r="AT + 0", store="L4", set="IP_WHOLE")
     do(r="OUT + 0", store="PLACE")
-    do()
+    do(r="AT - CSUM_START")
     do(patch=Patch.IP_CSUM, goto="link", unless="straight_tcp")
 
 
 def tcp(a, g):
     """Its checksum begins with what is the same in every segment."""
     do, label = a.do, a.label
-    label("transport")
-    do(r="AT - CSUM_START", goto="udp", when="is_udp")
     label("tcp")
     do(need=1, copy=1, sums="l4=?")
     do(copy=1, sums="l4", goto="bad", when="start_wrong")
@@ -154,8 +150,8 @@ def tcp(a, g):
     do(r="AT + 0", store="HEADER_END", goto="auto_cut_tcp", when="auto")
     do(r="0 + END", goto="tcp_scratch", when="SCRATCH")
     do(r="R - L4", goto="tcp_tunnel", when="inner_bare")
+    do(r="R + PLACE")
     do(sums="-l4", of=Sum.R_HIGH)
-    do(sums="-l4", of=Sum.R, r="0 + PLACE")
     do(sums="-l4", of=Sum.R)
 
 
@@ -163,28 +159,21 @@ def verdict(a, g):
     """Is the frame cut? Then these are the numbers of its plan, from which the slicer's others follow."""
     do, label = a.do, a.label
     label("verdict")
-    do(r="0 + GSO", store="SIZE")
-    do(r=f"OUT - {g.header_bytes + 1}")
-    do(r="0 + END", goto="long", unless="negative")
-    do(r="R - HEADER_END", goto="verdict_unknown", when="NO_END")
+    do(r="0 + END", goto="long", when="out_long")
+    do(r="R - HEADER_END", store="PAYLOAD", goto="verdict_unknown", when="NO_END")
     if g.uso or g.ufo:
-        do(store="PAYLOAD", goto="verdict_udp", when="UDP")
+        do(r="GSO - R", goto="verdict_udp", when="UDP")
+    else:
+        do(r="GSO - R")
     label("verdict_fits")
-    do(r="R - GSO")
-    do(r="R - 1")
-    do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="plain", when="negative")
+    do(r="0 + GSO", store="SIZE", goto="plain", unless="negative")
     label("cut")
     do(r="OUT + 0", set="HEADED")
-    do(r="R + SIZE", plan=Plan.HEADER_LEN)
-    do(r="R - 1", set="CUT")
+    do(r="R - 1", plan=Plan.HEADER_LEN)
+    do(r="R + SIZE")
     do(r="0 + HEADER_END", plan=Plan.LAST)
-    do(r="R - LANE")
-    do(r=f"R + {g.bus_bytes - 1}")
-    do(r="0 + SIZE", plan=Plan.WINDOW)
-    do(plan=Plan.SIZE)
+    do(r="0 + SIZE", plan=Plan.HEADER_END)
     do(patch=Patch.CONSTANTS, **({"goto": "cut_tunnel", "when": "TUNNEL_CSUM"} if g.tunnel_csum else {}))
-    label("cut_csum")
-    do(set="CSUM", goto="cut_no_csum", when="no_csum")
 
 
 def done(a, g):
@@ -209,8 +198,8 @@ def done(a, g):
     if g.vlan:
         header_len = ADDRESSES_BYTES + TAG_BYTES
         do(r=f"0 + {header_len}", goto="done", unless="insert")
-        do(plan=Plan.HEADER_LEN, r=f"0 + {ADDRESSES_BYTES - header_len % g.bus_bytes + g.bus_bytes - 1}")
-        do(plan=Plan.WINDOW)
+        do(plan=Plan.HEADER_LEN, r=f"0 + {ADDRESSES_BYTES}")
+        do(plan=Plan.HEADER_END)
         do(set="HEADED", goto="done")
     else:
         do(goto="done")
@@ -222,7 +211,7 @@ def done(a, g):
 def ethernet_else(a, g):
     do, label = a.do, a.label
     label("ethertype_else")
-    do(goto="ipv6", when="ethertype_ipv6")
+    do(goto="ipv6", when="right_ipv6")
     do(goto="bad", unless="ethertype_tag")
     do(copy=1, goto="ethertype")
     if g.vlan:
@@ -266,8 +255,6 @@ def ipv4_else(a, g):
 def ipv6(a, g):
     do, label = a.do, a.label
     label("ipv6")
-    if g.udp_tunnel:
-        do(goto="bad", when="other_family")
     do(need=1, copy=1, set="IPV6")
     do(copy=1, r=f"{MINUS_IPV6_BYTES + 2} - OUT", goto="bad", unless="ipv6_sound")
     do(need=1, copy=1, tag=Field.LENGTH, patch=Patch.LENGTH, r="H + 0")
@@ -450,11 +437,9 @@ def judgement(a, g):
 
 def verdict_else(a, g):
     do, label = a.do, a.label
-    label("cut_no_csum")
-    do(clear="CSUM", goto="done")
     if g.tunnel_csum:
         label("cut_tunnel")
-        do(control=Control.PATCH_MARK, goto="cut_csum")
+        do(control=Control.PATCH_MARK, goto="done")
     label("long")
     do(drop=Drop.HEADER_TOO_LONG, goto="done")
     label("verdict_unknown")
@@ -462,9 +447,11 @@ def verdict_else(a, g):
         do(goto="bad", when="INNER")
     if g.ufo:
         do(goto="bad", when="asks_ufo")
-    label("cut_lane")
-    do(r=f"OUT & {g.bus_bytes - 1}", store="LANE", goto="cut")
+    do(r="0 + GSO", store="SIZE", goto="cut")
     if g.tcp:
+        label("transport")
+        do(r="AT - CSUM_START", goto="udp", when="is_udp")
+        do(goto="tcp")
         label("tcp_tunnel")
         if g.tunnel:
             do(sums="-l4 tunnel", of=Sum.R_HIGH)
@@ -487,12 +474,14 @@ def verdict_else(a, g):
         label("verdict_far")
         do(drop=Drop.BAD_REQUEST, goto="done")
         label("verdict_in_reach")
-        do(r="0 + PAYLOAD", goto="verdict_fits")
+        do(r="0 + PAYLOAD")
+        do(r="GSO - R", goto="verdict_fits")
     if g.ufo:
         label("verdict_ufo")
-        do(r=f"R - {HALF}", goto="verdict_datagram", unless="IPV6")
+        do(r="0 + PAYLOAD", goto="verdict_datagram", unless="IPV6")
         do(control=Control.NUMBERED)
         label("verdict_datagram")
+        do(r=f"R - {HALF}")
         do(r=f"R - {HALF}")
         do(goto="verdict_in_reach", when="negative")
         do(goto="verdict_far")
@@ -837,8 +826,7 @@ def auto_above(a, g):
         do(r="GSO - R")
         do(goto="big", when="negative")
     label("auto_cut")
-    do(r=f"OUT - {g.header_bytes + 1}")
-    do(r="0 + FRAME_LEN", goto="big", unless="negative")
+    do(r="0 + FRAME_LEN", goto="big", when="out_long")
     do(r="R - HEADER_END", goto="auto_limit", unless="told")
     do(r="R - SIZE")
     do(r="R - 1")
@@ -848,4 +836,4 @@ def auto_above(a, g):
     do(r="R - 1", goto="auto_unlimited", when="BIG")
     do(set="LIMIT")
     label("auto_unlimited")
-    do(plan=Plan.END, goto="cut_lane")
+    do(plan=Plan.END, goto="cut")

@@ -21,8 +21,8 @@ class PlanRegister(wiring.Component):
     load : In(1)
         A frame begins: the plan is that of its ``request``, should nothing become of it but one checksum.
     request : In(geometry.request)
-    write : In
-        Which number becomes ``value``.
+    write, size : In
+        Which number becomes ``value``; that is the segment size.
     value : In
     ip_sum, l4_sum, flags, drop, slot : In
         What the plan says beside them.
@@ -35,6 +35,7 @@ class PlanRegister(wiring.Component):
             "load": In(1),
             "request": In(geometry.request),
             "write": In(data.StructLayout({target.name: 1 for target in Plan})),
+            "size": In(1),
             "value": In(R_BITS),
             "walked": In(1),
             "ip_sum": In(16),
@@ -51,13 +52,12 @@ class PlanRegister(wiring.Component):
         bits = g.lane_bits
         plan, request, value = self.plan, self.request, self.value
 
-        window = Signal(len(plan.header_len) + 1)
+        header_end, window = Signal.like(plan.header_len), Signal(len(plan.header_len) + 1)
         end = Signal.like(plan.end)
         kept = {
             Plan.HEADER_LEN: (plan.header_len, 0),
-            Plan.WINDOW: (window, g.bus_bytes - 1),
+            Plan.HEADER_END: (header_end, 0),
             Plan.LAST: (Cat(plan.last_lane, plan.last_row), None),
-            Plan.SIZE: (plan.step_lane, None),
             Plan.END: (end, request.csum_low),
             Plan.SUM_FIRST: (plan.sum_first, request.csum_start),
             Plan.SUM_LAST: (plan.sum_last, None),
@@ -75,6 +75,9 @@ class PlanRegister(wiring.Component):
             m.d.sync += [swap.eq(request.csum_swap), csum.eq(request.needs_csum), refused.eq(request.drop)]
             if g.config.user_width:
                 m.d.sync += plan.user.eq(request.user)
+
+        with m.If(self.size):
+            m.d.sync += plan.step_lane.eq(value)
 
         # --- What follows from these numbers.
         head_lane, last_lane = plan.header_len[:bits], plan.last_lane
@@ -96,6 +99,7 @@ class PlanRegister(wiring.Component):
             plan.ip_sum.eq(self.ip_sum),
             plan.base.eq(Mux(flags["CUT"] | flags["AUTO"], self.l4_sum, 0)),
             plan.slot.eq(self.slot),
+            window.eq(header_end - head_lane + g.bus_bytes - 1),
             Cat(plan.shift, plan.skip).eq(window),
             plan.skips.eq(window[bits:] != 0),
             plan.tail.eq(last_lane + window[:bits] + 1),

@@ -20,10 +20,10 @@ COUNT_BITS = 8
 
 def outcome_layout():
     """What the program sets while it runs: flags of the plan, and why the frame is dropped."""
-    return data.StructLayout(dict.fromkeys(FLAGS, 1))
+    return data.StructLayout(dict.fromkeys((*FLAGS, "CUT"), 1))
 
 
-FLAGS = ("CUT", "HEADED", "MOVED", "AUTO", "LIMIT", "CSUM", "IP", "UFO", "CRC")
+FLAGS = ("HEADED", "MOVED", "AUTO", "LIMIT", "CSUM", "IP", "UFO", "CRC")
 """Those that stand in the plan."""
 
 
@@ -64,6 +64,7 @@ class HeaderProcessor(wiring.Component):
             "result": Out(R_BITS),
             "ip_sum": Out(16),
             "l4_sum": Out(16),
+            "size": Out(1),
             "plan": Out(data.StructLayout({target.name: 1 for target in Plan})),
             "flags": Out(outcome_layout()),
             "drop": Out(Drop),
@@ -206,6 +207,7 @@ class HeaderProcessor(wiring.Component):
         ]
         with m.If(run & emits & ~poke):
             m.d.sync += out.eq(out + 2)
+        out_long = out[-1] & out[1:-1].any()
 
         # --- Sums.
         flags = {name: Signal(name=f"flag_{name.lower()}") for name in dict.fromkeys((*FLAGS, *program.flags))}
@@ -218,7 +220,7 @@ class HeaderProcessor(wiring.Component):
             with m.Case(Sum.R):
                 m.d.sync += summed.eq(result[:16])
             with m.Default():
-                m.d.sync += summed.eq(result[16:FRAME_LEN_BITS])
+                m.d.sync += summed.eq(result[16:])
         for name, (total, over) in sums.items():
             if name == "tunnel" and not g.tunnel_csum:
                 continue
@@ -321,6 +323,8 @@ class HeaderProcessor(wiring.Component):
             "tcp6": segment & (request.base == Base.TCP6),
             "udp": segment & ~base_tcp,
             "wants_tunnel": tunnel,
+            "wants_outer4": tunnel & ~(request.outer_ipv6 if g.udp_tunnel else C(0)),
+            "wants_outer6": tunnel & (request.outer_ipv6 if g.udp_tunnel else C(0)),
             "tunnel_csum": request.tunnel_csum if g.udp_tunnel else C(0),
             "uso_size": request.csum_start != 0,
             "on_checksum": on.checksum,
@@ -347,8 +351,9 @@ class HeaderProcessor(wiring.Component):
             "inner_bare": in_tunnel & ~(flags["TUNNEL_UDP"] if "TUNNEL_UDP" in flags else C(0)),  # not in UDP
             "straight_tcp": straight & asks["base_tcp"] & g.tcp,
             "start_wrong": ~zero & asks["checked"],
-            "no_csum": (flags["NO_CSUM"] if "NO_CSUM" in flags else C(0)) & asks["auto"] & ~ipv6,
-            "other_family": tunnel & (known["ethertype_ipv6"] ^ (request.outer_ipv6 if g.udp_tunnel else C(0))),
+            "right_ipv4": known["ethertype_ipv4"] & ~asks["wants_outer6"],
+            "right_ipv6": known["ethertype_ipv6"] & ~asks["wants_outer4"],
+            "out_long": out_long,
             "on_tcp": Mux(ipv6, on.tcp6 & g.tcp6, on.tcp4 & g.tcp4),
             "on_ip_in_ip": Mux(ipv6, on.ipxip6 & g.ipxip6, on.ipxip4 & g.ipxip4),
             **asks,
@@ -372,6 +377,7 @@ class HeaderProcessor(wiring.Component):
         m.d.comb += condition.eq(Mux(is_late, late, early))
 
         # --- What else is done.
+        cut, no_csum = Signal(), Signal()
         with m.If(controls[Control.LINK]):
             m.d.sync += link.eq(now.target)
         trap = Signal(Drop)
@@ -385,7 +391,10 @@ class HeaderProcessor(wiring.Component):
             self.done.eq(controls[Control.DONE]),
             self.numbered.eq(controls[Control.NUMBERED]),
             *(self.plan[target.name].eq(acts[Act.PLAN] & (now.argument == target)) for target in Plan),
-            *(self.flags[name].eq(flags[name]) for name in FLAGS),
+            *(self.flags[name].eq(flags[name]) for name in FLAGS if name != "CSUM"),
+            self.flags.CUT.eq(cut),
+            # (A datagram whose checksum is 0 has none.)
+            self.flags.CSUM.eq(Mux(cut, ~no_csum, flags["CSUM"])),
         ]
 
         # --- The patcher's program.
@@ -404,6 +413,9 @@ class HeaderProcessor(wiring.Component):
             m.d.sync += patch.data.eq(sums["ip"][0])
         with m.If(marked):
             m.d.sync += patch.data.eq(sums["tunnel"][0])
+        m.d.comb += self.size.eq(constants)
+        with m.If(constants):
+            m.d.sync += cut.eq(1)
         with m.If((acts[Act.PATCH] & ~constants) | controls[Control.MARK]):
             m.d.sync += index.eq(index + 1)
         with m.If(controls[Control.BACK]):
@@ -416,8 +428,10 @@ class HeaderProcessor(wiring.Component):
             if name in patch.shape().members:
                 m.d.comb += patch[name].eq(flags[name.upper()] if name.upper() in flags else 0)
 
+        m.d.sync += no_csum.eq((flags["NO_CSUM"] if "NO_CSUM" in flags else C(0)) & asks["auto"] & ~ipv6)
         with m.If(self.begin):
             m.d.sync += [
+                cut.eq(0),
                 at.eq(0),
                 too_long.eq(0),
                 out.eq(0),
