@@ -1,6 +1,6 @@
 """What is claimed of :class:`offcut.tx.joiner.Joiner`."""
 
-from amaranth import Mux, Signal
+from amaranth import C, Mux, Signal
 from amaranth.lib import data
 
 from .bench import Bench
@@ -31,7 +31,8 @@ def joiner_bench(joiner, *, latency, invariants=True):
 
     # Whether the last row chosen, the last row queued and the last beat taken leave a frame unfinished.
     chosen, queued, shown = Signal(), Signal(), Signal()
-    row = joiner.entries.valid & ~joiner.entries.p.void & queue.room & (joiner.ready | ~bench.dut["first"])
+    pause = bench.dut["pause"] if hasattr(joiner, "udp") else C(0)
+    row = joiner.entries.valid & ~joiner.entries.p.void & queue.room & ((joiner.ready & ~pause) | ~bench.dut["first"])
     row_last = row & joiner.entries.ready
     with m.If(row):
         m.d.sync += chosen.eq(~row_last)
