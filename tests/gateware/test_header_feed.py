@@ -96,7 +96,7 @@ def broken(g, octets):
     rows = rows_of(g, octets)
     assert len(octets) % g.bus_bytes == 0
     rows[-1]["end"] = row_end(g.bus_bytes, last=False)
-    return [*rows, {"data": 0xBAD, "end": row_end(0, last=True, fault=Drop.BAD_KEEP)}]
+    return [*rows, {"data": 0xBAD, "end": row_end(0, last=True, fault=Drop.BAD_KEEP) | {"lane": g.bus_bytes - 1}}]
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -106,6 +106,7 @@ TCP4 = {
     "fixed IDs": cut(tcp4(), id_mode=1),
     "payload of gso_size": segment(tcp4(), size=100, l4=True),
     "payload of a byte more": cut(tcp4(), size=99),
+    "a csum_offset that is odd, and does not count": bare(tcp4(), csum_offset=7),
     "payload of gso_size, no checksum": segment(tcp4(), size=100, needs_csum=0, csum_offset=0),
     "payload of gso_size as declared": segment(tcp4(), size=100, frame_len=0, l4=True),
     "payload of gso_size, a tag is put in": segment(tcp4(), size=100, l4=True, tci=0xFFFF),
@@ -155,9 +156,14 @@ TCP6 = {
     "just above 65536": cut(tcp6(extensions=(JUMBO,), length=0), Base.TCP6, frame_len=14 + 65537, jumbo=True),
     "just 65536, the option stays": cut(tcp6(extensions=(JUMBO,), length=0), Base.TCP6, frame_len=14 + 65536),
     "hop-by-hop that is no jumbo payload": refused(BAD, tcp6(extensions=(HOP,)), Base.TCP6, frame_len=300_000),
+    "an extension header of 1,032 bytes": refused(LONG, tcp6(extensions=((0, b"\x80" + bytes(6)),), payload=bytes(600)), Base.TCP6),
     "something behind a jumbo payload": refused(BAD, tcp6(extensions=(JUMBO, ROUTED)), Base.TCP6, frame_len=300_000),
-    "a jumbo payload and more in its header": refused(
-        BAD, tcp6(extensions=((0, b"\x01" + JUMBO[1][1:] + bytes(8)),)), Base.TCP6, frame_len=300_000
+    "a jumbo payload and more in its header, as if TCP began there": refused(
+        BAD,
+        tcp6(extensions=((0, b"\x01" + JUMBO[1][1:] + bytes(8)),), tcp={"seq": 0x6000_0000}),
+        Base.TCP6,
+        frame_len=300_000,
+        csum_start=14 + 40 + 8,
     ),
     "IPv4": refused(BAD, tcp4(), Base.TCP6),
     "version 4": refused(BAD, tcp6(version=4), Base.TCP6),
@@ -318,6 +324,7 @@ AUTO = {
     "version 5": auto(tcp4(version=5)),
     "ihl 4": auto(tcp4(ihl=4)),
     "total length below the header's": auto(tcp4(length=19)),
+    "total length below the header's, neither TCP nor UDP": auto(tcp4(protocol=1, length=19)),
     "total length 0": auto(tcp4(length=0)),
     "payload length 0": auto(tcp6(length=0)),
     "a runt": auto(tcp4(cut_off=20)),
