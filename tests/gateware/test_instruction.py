@@ -86,7 +86,7 @@ def test_a_line_becomes_the_bits_that_it_names():
     a.do(copy=1, need=1, tag=Field.LENGTH, sums="ip= -l4", of=Sum.R, r="0 - R", patch=Patch.LENGTH, last=1)
     a.do(repeat=1, take=1, emit=Emit.R, sums="l4=? -tunnel", count=Count.IHL)
     a.do(linked="trap", goto="link")
-    a.do(plan=Plan.WINDOW)
+    a.do(plan=Plan.HEADER_END)
     a.do(drop=3)
     a.do(control=Control.DONE)
     first, second, *others = decoded(assembled(a))
@@ -97,7 +97,7 @@ def test_a_line_becomes_the_bits_that_it_names():
     named = {name: [int(each.sums[name]) for each in (first, second)] for name, _ in instruction_layout()["sums"].shape}
     assert {name for name, (bit, _) in named.items() if bit} == {"ip", "ip_begins", "l4", "minus", "of"}
     assert {name for name, (_, bit) in named.items() if bit} == {"l4", "l4_begins", "partial", "tunnel", "tunnel_minus"}
-    expected = [(Act.CONTROL, Control.LINK), (Act.PLAN, Plan.WINDOW), (Act.DROP, 3), (Act.CONTROL, Control.DONE)]
+    expected = [(Act.CONTROL, Control.LINK), (Act.PLAN, Plan.HEADER_END), (Act.DROP, 3), (Act.CONTROL, Control.DONE)]
     assert [(each.act, each.argument) for each in others] == expected
 
 
@@ -133,7 +133,9 @@ REFUSED = {
     "a register that the one before that stores": (stored_and_read(2), "stored"),
     "a flag that the instruction before sets": (flag_and_asked("IPV6", 1), "set by the instruction before"),
     "a condition that follows from it": (flag_and_asked("on_tcp", 1), "set by the instruction before"),
-    "two acts": (lambda a: a.do(set="A", plan=Plan.WINDOW), "One act"),
+    "an operand of 17 bits": (lambda a: a.do(r="R + 65536"), "does not fit"),
+    "a label to link and another to go to": (lambda a: a.do(linked="trap", goto="here"), "one label"),
+    "two acts": (lambda a: a.do(set="A", plan=Plan.HEADER_END), "One act"),
     "a link and another act": (lambda a: a.do(linked="trap", drop=1), "One act"),
     "two places of one name": (lambda a: [a.label("here") for _ in range(2)], "Two places"),
     "a sum that nobody knows": (lambda a: a.do(sums="l5"), "no sum"),

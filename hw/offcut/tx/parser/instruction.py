@@ -293,7 +293,6 @@ class Assembler:
         r=None,
         store=None,
         goto=None,
-        link=0,
         when=None,
         unless=None,
         **act,
@@ -321,6 +320,8 @@ class Assembler:
             "tag": self._tag(tag),
         }
         line |= self._sums(sums, of) | self._arithmetic(r, store) | self._act(**act)
+        if "linked" in act and goto not in (None, "link"):
+            raise ValueError(f"An instruction has one label, not {act['linked']} to be linked and {goto} to go to")
         name = act.get("linked", goto)
         if goto or when or unless:
             to_link = goto == "link"
@@ -365,7 +366,10 @@ class Assembler:
             op = {"+": Op.ADD, "-": Op.SUB, "&": Op.AND}[operation]
         line |= {"x": X.ZERO if left == "0" else X[left], "op": op}
         if right[0].isdigit():
-            return line | {"y_is_immediate": 1, "immediate": int(right, 0)}
+            value = int(right, 0)
+            if value >> IMMEDIATE_BITS:
+                raise ValueError(f"An operand of {value} does not fit {IMMEDIATE_BITS} bits")
+            return line | {"y_is_immediate": 1, "immediate": value}
         if right in self._value_names:
             return line | {"immediate": REGISTERS + number(self._values, right)}
         if right in busy:

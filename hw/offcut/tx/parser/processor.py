@@ -28,26 +28,36 @@ FLAGS = ("HEADED", "MOVED", "AUTO", "LIMIT", "CSUM", "IP", "UFO", "CRC")
 
 
 class HeaderProcessor(wiring.Component):
-    """One instruction a clock; some 60 for a frame with IPv4 and TCP.
+    """One instruction a clock, three more for a jump; some 60 in all for a frame with IPv4 and TCP.
 
     ::
 
-        clock n                                   n + 1
-        program ─▶ registers ─▶ x op y ─▶ R, registers     R ─▶ zero?  (asked from clock n + 2 on)
-                     halfword ─▶ header RAM, sums, count
+        clock n - 3      n - 2          n - 1                        n                            n + 1
+        address ─▶ program ─▶ register ─▶ y, early conditions ─▶ x op y, late conditions ─▶ R, register, jump ─▶ zero
+                                                                 halfword ─▶ header RAM, sums
 
-    A result can be used by the next instruction, its sign too; whether it was zero by the one after that.
-
-    Parameters
-    ----------
-    geometry : Geometry
+    A result can be used by the next instruction, its sign too; whether it was zero by the one after that; as a register by the third. What
+    an instruction may not yet ask for, the assembler refuses.
 
     Members
     -------
     begin, request : In
         A frame: the request is its own from this clock on, until ``done``.
+    there, parse_at, parse : In, Out, In
+        The row store's read port, and whether the row at that address has been written.
+    header : Out(stream.Signature(header_write_layout(geometry), always_ready=True))
+    patch : Out(stream.Signature(patch_layout(geometry), always_ready=True))
+    plan, size, result : Out
+        Which number of the plan becomes the result; that the segment size does.
+    ip_sum, l4_sum : Out(16)
+        Complete with ``done``.
+    flags, drop : Out
+        Likewise.
+    fragment_id : In(32)
+    numbered : Out(1)
+        It is used.
     done : Out(1)
-    ...
+        The frame's last instruction.
     """
 
     def __init__(self, geometry):
@@ -191,8 +201,6 @@ class HeaderProcessor(wiring.Component):
         with m.If(run):
             m.d.sync += result.eq(made)
         zero = Signal()
-        with m.If(run):
-            m.d.sync += result.eq(made)
         m.d.sync += zero.eq(result == 0)
 
         # --- The header as it leaves.

@@ -32,7 +32,7 @@ def patch_layout(geometry):
         "tunnel_udp": g.udp_tunnel or g.tunnel_csum,
     }
     plain = {"index": range(STEPS), "kind": 4, "last": 1, "data": 16}
-    return data.StructLayout(plain | {name: int(bits) for name, bits in extras.items() if bits})
+    return data.StructLayout(plain | {name: int(bits) for name, bits in extras.items() if bits and g.segments})
 
 
 def lookup_clock(geometry):
