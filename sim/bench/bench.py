@@ -17,7 +17,7 @@ from .simulate import SETTINGS
 __all__ = ["Bench", "settings"]
 
 CLOCK_NS = 6
-QUIET_CLOCKS = 500
+QUIET_CLOCKS = 3_000
 """Nothing moved for so long: it is over. Longer than any pause of an agent and any latency of an engine."""
 QUEUED_FRAMES = 8
 
