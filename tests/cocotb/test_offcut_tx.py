@@ -34,9 +34,6 @@ EXTREMES_FIRST = [NARROW, WIDE, *(pytest.param(width, marks=pytest.mark.long) fo
 """The long campaign alone runs those between: a model for cocotb takes a minute to compile. tests/rtl runs them all, tests/core 64 under cocotb, too."""
 
 
-UNKNOWN_RUNS = "with ufo_order first, at 128 and 512 bits, Icarus (and no other simulator) shows an unknown count in a unit's entry; where it comes from is not known"
-
-
 def engine(width):
     return engine_verilog(Config(width=width, **OPTIONS[width]))
 
@@ -63,7 +60,7 @@ def test_directed_frames_stalls_resets_and_broken_keeps(width, seed):
 
 
 @needs_icarus
-@pytest.mark.parametrize("width", (NARROW, pytest.param(WIDE, marks=pytest.mark.xfail(reason=UNKNOWN_RUNS))))
+@pytest.mark.parametrize("width", (NARROW, WIDE))
 def test_nothing_is_unknown_after_reset_in_a_second_simulator(width, seed):
     verilog = without_power_up(engine(width))
     settings = chosen(width, seed, count=40)

@@ -34,7 +34,7 @@ def test_every_module_that_may_rest_is_one_of_the_engine_and_rests():
 
 
 COUNTER = """\
-module \\top.walker (en, count, clk);
+module \\top.register (en, count, clk);
   input clk;
   input en;
   output [3:0] count;
@@ -48,7 +48,7 @@ module top(en, count, clk);
   input clk;
   input en;
   output [3:0] count;
-  \\top.walker  walker (
+  \\top.register  register (
     .clk(clk),
     .count(count),
     .en(en)
@@ -59,17 +59,17 @@ OTHERS = {
     "a falling edge": ("@(posedge clk)", "@(negedge clk)"),
     "a process of another kind": ("    count <= next ;", "    if (en) count <= next ;"),
     "only wires": ("  always @(posedge clk)\n    count <= next ;\n", ""),
-    "another name": ("walker", "runner"),
+    "another name": ("register", "runner"),
     "a part with a clock that does not rest": (
         "  wire [3:0] next;\n",
-        "  wire [3:0] next;\n  \\top.walker.more  more (\n    .clk(clk)\n  );\n",
+        "  wire [3:0] next;\n  \\top.register.more  more (\n    .clk(clk)\n  );\n",
     ),
 }
 
 
 def test_a_module_of_registers_rests():
     text, paths = resting.lay_to_rest(COUNTER, "top")
-    assert paths == ["top.\\walker "] and "bench.clk_resting" in text
+    assert paths == ["top.\\register "] and "bench.clk_resting" in text
 
 
 @pytest.mark.parametrize("what", OTHERS)
