@@ -58,4 +58,4 @@ def _state(name: str, config: Config, disabled: frozenset[str]) -> str:
 def _cost(name: str, config: Config) -> str:
     """What the feature alone adds to an engine that has none."""
     none, alone = (luts(Config(width=config.width, features=frozenset(features))) for features in ((), (name,)))
-    return "" if none is None or alone is None else f"+{alone - none:,} LUT"
+    return "" if none is None or alone is None else f"{alone - none:+,} LUT"
